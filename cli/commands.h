@@ -1,0 +1,15 @@
+/* cli/commands.h: the commands of `syncdb`. One file a command, public headers only.
+ *
+ * A command gets its own name as argv[0], prints results on stdout and everything else on stderr,
+ * and gives the exit code: 0 success, 1 the answer is no, 2 bad usage or bad input.
+ */
+#ifndef SDB_CLI_COMMANDS_H
+#define SDB_CLI_COMMANDS_H
+
+typedef struct sdb_command {
+  const char *name;
+  int (*run)(int argc, char **argv);
+  const char *summary;
+} sdb_command;
+
+#endif

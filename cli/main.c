@@ -1,0 +1,36 @@
+/* cli/main.c: finds the command that argv[1] names and runs it. */
+#include "commands.h"
+#include <stdio.h>
+#include <string.h>
+
+static const sdb_command COMMANDS[] = {
+    {NULL, NULL, NULL},
+};
+
+static void print_usage(FILE *to) {
+  fprintf(to, "usage: syncdb COMMAND [OPTION...]\n\ncommands:\n");
+  for (const sdb_command *command = COMMANDS; command->name; command++)
+    fprintf(to, "  %-10s %s\n", command->name, command->summary);
+  fprintf(to, "\n`syncdb COMMAND --help` tells a command's options.\n");
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    print_usage(stderr);
+    return 2;
+  }
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    print_usage(stdout);
+    return 0;
+  }
+  if (strcmp(argv[1], "--version") == 0) {
+    printf("syncdb %s\n", SDB_VERSION);
+    return 0;
+  }
+  for (const sdb_command *command = COMMANDS; command->name; command++) {
+    if (strcmp(argv[1], command->name) == 0) return command->run(argc - 1, argv + 1);
+  }
+  fprintf(stderr, "syncdb: no command '%s'\n", argv[1]);
+  print_usage(stderr);
+  return 2;
+}

@@ -1,0 +1,17 @@
+/* base/base.h: assertions and the few words that every floor uses.
+ *
+ * Assertions state what the code itself guarantees; they stay in release
+ * builds. What a peer sends is validated, never asserted.
+ */
+#ifndef SDB_BASE_BASE_H
+#define SDB_BASE_BASE_H
+
+#define SDB_ASSERT(condition) ((condition) ? (void)0 : __builtin_trap())
+#define SDB_UNREACHABLE() __builtin_trap()
+#define SDB_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define SDB_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define SDB_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define SDB_CONTAINER_OF(pointer, type, member)                                                    \
+  ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+#endif
