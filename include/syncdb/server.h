@@ -1,0 +1,85 @@
+/* syncdb/server.h: letting devices in: listening, identity, limits. */
+#ifndef SYNCDB_SERVER_H
+#define SYNCDB_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <syncdb/slice.h>
+#include <syncdb/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sdb_database sdb_database;
+
+/* What a device shows when it connects. Valid during the call only. */
+typedef struct sdb_credentials {
+  size_t size;     /* of this struct */
+  sdb_slice token; /* from `Authorization: Bearer`, the cookie `syncdb_token`, `?token=`, or a hello
+                      or auth message; never empty */
+  sdb_slice remote; /* the peer's address as text, empty for a hello or auth message */
+} sdb_credentials;
+
+#define SDB_IDENTITY_USER_SIZE 256
+
+typedef struct sdb_identity {
+  size_t size;                       /* of this struct */
+  char user[SDB_IDENTITY_USER_SIZE]; /* 1 to 255 bytes of UTF-8 and a NUL */
+  uint64_t expires_ms; /* since the epoch; 0: never. The connection then closes with 4401 */
+} sdb_identity;
+
+/* Who is this? True and `*identity` filled, or false: no data, the connection closes with 4401. Runs
+ * on the loop thread, so it must be quick and must not call the library back. */
+typedef bool (*sdb_authenticate_fn)(void *context, const sdb_credentials *credentials,
+    sdb_identity *identity);
+
+/* Zero stands for the default everywhere. Strings are copied. Exactly one of authenticate,
+ * jwt_secret, jwt_public_key and dev_auth must be set for sdb_listen. */
+typedef struct sdb_server_options {
+  sdb_authenticate_fn authenticate;
+  void *authenticate_context;
+  sdb_slice jwt_secret;     /* HS256; at least 32 bytes */
+  sdb_slice jwt_public_key; /* PEM; the key's type decides: RS256, ES256, EdDSA */
+  bool dev_auth;            /* `?user=NAME` (or NAME as the token) is believed: loopback only */
+
+  const char *tls_cert, *tls_key; /* PEM files; both or none */
+  const char *const *origins; /* pages that may connect, as "https://app.example"; "*" any; none:
+                                 pages of the server's own host. Not asked of what is no browser */
+  size_t origins_count;
+  bool no_compression;
+  bool compress_loopback;
+
+  uint32_t message_bytes_max;    /* default 1 MiB; over it the connection closes with 1009 */
+  uint32_t object_bytes_max;     /* default 256 KiB; over it `too_large` */
+  uint32_t depth_max;            /* default 32, at most 64 */
+  uint32_t pushes_per_second;    /* a connection; default: no limit */
+  uint32_t connections_max;      /* default: as many as file descriptors allow */
+  uint32_t connections_per_user; /* default 64 */
+  uint32_t output_soft_bytes;    /* default 256 KiB: catch-up waits, partials fold */
+  uint32_t output_hard_bytes;    /* default 4 MiB: a reader this slow is closed with 1013 */
+  uint32_t hello_timeout_ms;     /* default 5000 */
+  uint32_t ping_interval_ms;     /* default 30000 */
+} sdb_server_options;
+
+/* Listens for devices (`ws://`, or `wss://` with tls_cert) and serves GET /healthz and GET /metrics.
+ * `host` is an IPv4 or IPv6 address; `port` 0 takes a free one. `*bound` (may be NULL) is the port.
+ * May be called several times. SDB_UNAUTHORIZED: not exactly one way of identity is set, or dev_auth
+ * off loopback; SDB_INVALID_ARGUMENT: `host`; SDB_IO: the port is taken, or the system's reason;
+ * SDB_CLOSED; SDB_CONFLICT: inside a callback of the loop. */
+SDB_API SDB_MUST_CHECK sdb_status sdb_listen(sdb_database *database, const char *host,
+    uint16_t port, uint16_t *bound, sdb_error *error);
+
+/* Waits until SIGINT or SIGTERM arrives or sdb_stop is called. Its signal handlers are there during
+ * the call only. SDB_OK; SDB_CONFLICT: another thread of the process is in it; SDB_IO. Then close the
+ * database: that is what shuts down gracefully. */
+SDB_API sdb_status sdb_run(sdb_database *database);
+
+/* Ends sdb_run. Any thread, and safe in a signal handler. Never fails. */
+SDB_API void sdb_stop(sdb_database *database);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

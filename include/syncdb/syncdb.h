@@ -1,0 +1,14 @@
+/* syncdb/syncdb.h: everything. */
+#ifndef SYNCDB_SYNCDB_H
+#define SYNCDB_SYNCDB_H
+
+#include <syncdb/database.h>
+#include <syncdb/memory.h>
+#include <syncdb/object.h>
+#include <syncdb/server.h>
+#include <syncdb/slice.h>
+#include <syncdb/status.h>
+#include <syncdb/store.h>
+#include <syncdb/uuid.h>
+
+#endif
