@@ -1,0 +1,33 @@
+# Thin: CMake builds (CMakePresets.json), tools/ does the rest.
+.PHONY: build run test bench lint format clean
+
+build: build/build.ninja
+	cmake --build --preset release
+
+build/build.ninja: CMakeLists.txt CMakePresets.json
+	tools/setup run
+	cmake --preset release
+
+# Sets up, builds and starts the example on 127.0.0.1:8080.
+run:
+	tools/setup run
+	cmake --preset release
+	cmake --build --preset release
+	examples/chat/run
+
+# Sets up, then everything that has to hold before a change lands. Under five minutes on two cores.
+test:
+	tools/test
+
+bench: build
+	bench/run
+
+# clang-tidy over the library, the command and the example: a part of `make test`.
+lint: build
+	tools/lint
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf build test/e2e/node_modules
