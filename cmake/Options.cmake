@@ -12,7 +12,8 @@ target_compile_options(syncdb_flags INTERFACE
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 target_link_options(syncdb_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 if(SYNCDB_SANITIZE)
-  target_compile_options(syncdb_flags INTERFACE -fsanitize=${SYNCDB_SANITIZE} -fno-sanitize-recover=all)
+  target_compile_options(syncdb_flags INTERFACE
+    -fsanitize=${SYNCDB_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(syncdb_flags INTERFACE -fsanitize=${SYNCDB_SANITIZE})
 else()
   target_compile_options(syncdb_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)

@@ -4,7 +4,8 @@ import subprocess
 
 from .common import Finding, code_only, line_of
 
-COMMENT_LINES_MIN = 2
+SENTENCES_MIN = 2  # what it does, and how it can fail
+SENTENCE = re.compile(r"[.;:](?=\s|\Z)")
 DECLARATION = re.compile(r"^SDB_API\b[^;]*;", re.M)
 UNMARKED = re.compile(r"^(?!SDB_|typedef|static|extern)[a-z][\w *]*\bsdb_\w+\s*\(", re.M)
 NAME = re.compile(r"(\w+)\s*\(")
@@ -29,8 +30,8 @@ def check_documented(tree, path):
         comment = comment_above(text, match.start())
         line = line_of(text, match.start())
         gives_status = re.search(r"\bsdb_status\s+" + name, declaration)
-        if comment.count("\n") < COMMENT_LINES_MIN:
-            message = f"{name} has no comment of {COMMENT_LINES_MIN} lines or more above it"
+        if len(SENTENCE.findall(comment)) < SENTENCES_MIN:
+            message = f"{name} has no comment of {SENTENCES_MIN} sentences or more above it"
             yield Finding(path, line, "documented", message)
         elif not (STATUS if gives_status else ERRORS).search(comment):
             yield Finding(path, line, "documented", f"the comment of {name} says nothing of errors")

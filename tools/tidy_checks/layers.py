@@ -32,6 +32,7 @@ PUBLIC_FLOOR = {
     "status": "base",
     "uuid": "base",
     "store": "store",
+    "object": "store",
 }
 # The words of store.h (types and actions) are those of the ports too.
 PUBLIC_ALSO = {"storage": ["store"], "bus": ["store"]}
