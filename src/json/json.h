@@ -48,19 +48,19 @@ typedef struct sdb_json {
   sdb_buffer memory;
 } sdb_json;
 
-#define SDB_JSON_DEPTH_MAX 64           /* unless a caller asks for less */
+#define SDB_JSON_DEPTH_MAX 64 /* a caller may ask for less */
 #define SDB_JSON_SIZE_MAX ((size_t)1 << 28)
 
 /* An empty result; allocates nothing. At most `tokens_max` tokens will be held. */
 void sdb_json_init(sdb_json *json, const sdb_mem *mem, size_t tokens_max);
 void sdb_json_free(sdb_json *json);
 
-/* Reads all of `text`. `depth_max`: how many arrays and objects may be open at once.
- * SDB_OK; SDB_BAD_JSON (error->offset is the byte, error->message what is wrong);
- * SDB_LIMIT (more tokens or bytes than allowed); SDB_NO_MEMORY. After an
- * error `json` holds nothing. */
-SDB_MUST_CHECK sdb_status sdb_json_scan(sdb_json *json, sdb_slice text, int depth_max,
-    sdb_error *error);
+/* Reads all of `text`. `depth_max`: how many arrays and objects may be open at once (never more
+ * than SDB_JSON_DEPTH_MAX).
+ * SDB_OK; SDB_BAD_JSON; SDB_LIMIT (more tokens, bytes or depth than allowed); SDB_NO_MEMORY.
+ * error->offset is the byte, error->message what is wrong. After an error `json` holds nothing. */
+SDB_MUST_CHECK sdb_status sdb_json_scan(
+    sdb_json *json, sdb_slice text, int depth_max, sdb_error *error);
 
 static inline const sdb_json_token *sdb_json_at(const sdb_json *json, uint32_t at) {
   SDB_ASSERT(at < json->count);
@@ -89,7 +89,8 @@ bool sdb_json_string_is(const sdb_json *json, uint32_t at, sdb_slice text);
 size_t sdb_json_unescape(const sdb_json *json, uint32_t at, char *to);
 
 /* Whether two values (of the same or of two scans) are equal as JSON: numbers by value, exactly
- * (1 is 1.0 is 10e-1), strings unescaped, objects whatever the order of their keys. */
+ * (1 is 1.0 is 10e-1), strings unescaped, objects whatever the order of their keys (linear where
+ * the order is the same; otherwise up to the product of the two numbers of members). */
 bool sdb_json_equal(const sdb_json *a, uint32_t at_a, const sdb_json *b, uint32_t at_b);
 
 /* ---- numbers: their text is kept; these read it exactly ---- */
@@ -107,8 +108,8 @@ bool sdb_json_is_integer(const sdb_json *json, uint32_t at);
 /* Compares two number texts by value, exactly, at any length: -1, 0 or 1. */
 int sdb_json_number_compare(sdb_slice a, sdb_slice b);
 
-/* Whether number text `a` is a whole multiple of `b` (b > 0): exact wherever both scale to
- * 64-bit integers, else by doubles. */
+/* Whether number text `a` is a whole multiple of `b` (b > 0): exact for an `a` of any length and a
+ * `b` of at most 18 significant digits, else by doubles. */
 bool sdb_json_number_multiple(sdb_slice a, sdb_slice b);
 
 /* ---- writing, into a buffer whose sticky status tells whether all went well ---- */
