@@ -12,4 +12,6 @@ typedef struct sdb_command {
   const char *summary;
 } sdb_command;
 
+int sdb_connect_run(int argc, char **argv);
+
 #endif
