@@ -6,9 +6,8 @@
  *
  *   memory: | token 0 | token 1 | ... | token count-1 | free, or entries of keys.c |
  *
- * Bytes are sorted into classes by a table; the bytes of a string are looked at
- * eight at a time for as long as none of them ends it, escapes, or needs to be
- * checked as UTF-8.
+ * The bytes of a string are looked at eight at a time for as long as none of
+ * them ends it, begins an escape, or has to be checked as UTF-8.
  */
 #include "base/error.h"
 #include "json/keys.h"
@@ -65,15 +64,9 @@ static inline bool add(scanner *s, sdb_json_type type, const char *start, const 
 
 /* ---- strings ---- */
 
-typedef enum byte_class { PLAIN, CONTROL, QUOTE, BACKSLASH, HIGH } byte_class;
-
-/* Of the bytes within a string. */
-static const uint8_t CLASS[256] = {
-    [0x00 ... 0x1F] = CONTROL, ['"'] = QUOTE, ['\\'] = BACKSLASH, [0x80 ... 0xFF] = HIGH};
-
 #define EACH_BYTE(byte) (0x0101010101010101U * (byte))
 
-/* How many of the eight bytes at `at` are PLAIN before the first that is not. A byte's top bit is
+/* How many of the eight bytes at `at` come before the first that is not plain. A byte's top bit is
  * set in `found` if the byte has it, or is below 0x20, a quote or a backslash; a borrow can set
  * more of them, but only above the first. */
 static inline unsigned plain_bytes(const char *at) {
@@ -88,13 +81,17 @@ static inline unsigned plain_bytes(const char *at) {
   return found ? (unsigned)__builtin_ctzll(found) >> 3 : 8;
 }
 
+static inline bool is_plain(unsigned char byte) {
+  return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
 static inline const char *skip_plain(const char *at, const char *end) {
   while (end - at >= 8) {
     unsigned plain = plain_bytes(at);
     at += plain;
     if (plain < 8) return at;
   }
-  while (at < end && CLASS[(unsigned char)*at] == PLAIN)
+  while (at < end && is_plain((unsigned char)*at))
     at++;
   return at;
 }
@@ -129,34 +126,34 @@ static size_t check_escape(scanner *s, const char *at) {
   }
 }
 
+/* Moves `*at` over an escape, or over all characters beyond ASCII that follow each other, and counts
+ * to `*folded` the bytes that are no code point of their own. */
+static bool check_special(scanner *s, const char **at, size_t *folded) {
+  unsigned char byte = (unsigned char)**at;
+  if (byte < 0x20) return fail(s, *at, "a control character in a string");
+  do {
+    size_t size = byte == '\\' ? check_escape(s, *at) : sdb_json_character_size(*at, s->end);
+    if (!size) return byte == '\\' ? false : fail(s, *at, "not UTF-8");
+    *at += size;
+    *folded += size - 1;
+  } while (*at < s->end && (byte = (unsigned char)**at) >= 0x80);
+  return true;
+}
+
 /* A string whose opening quote is at `s->at`. */
 static bool scan_string(scanner *s) {
   const char *start = s->at + 1, *at = start, *end = s->end;
-  size_t folded = 0; /* bytes that are no code point of their own */
+  size_t folded = 0;
   bool escaped = false;
   for (;;) {
-    size_t size = 0;
     at = skip_plain(at, end);
     if (at == end) return fail(s, end, NULL);
-    switch ((byte_class)CLASS[(unsigned char)*at]) {
-    case QUOTE:
-      s->at = at + 1;
-      return add(s, SDB_JSON_STRING, start, at, escaped, (size_t)(at - start) - folded);
-    case BACKSLASH:
-      size = check_escape(s, at);
-      if (!size) return false;
-      escaped = true;
-      break;
-    case HIGH:
-      size = sdb_json_character_size(at, end);
-      if (!size) return fail(s, at, "not UTF-8");
-      break;
-    default:
-      return fail(s, at, "a control character in a string");
-    }
-    folded += size - 1;
-    at += size;
+    if (*at == '"') break;
+    escaped |= *at == '\\';
+    if (!check_special(s, &at, &folded)) return false;
   }
+  s->at = at + 1;
+  return add(s, SDB_JSON_STRING, start, at, escaped, (size_t)(at - start) - folded);
 }
 
 /* ---- numbers and literals ---- */
@@ -319,10 +316,8 @@ static bool scan_value(scanner *s, bool *more) {
     return scan_literal(s, SDB_JSON_FALSE, "false", 5);
   case 'n':
     return scan_literal(s, SDB_JSON_NULL, "null", 4);
-  case '-':
-  case '0' ... '9':
-    return scan_number(s);
   default:
+    if (*s->at == '-' || is_digit(*s->at)) return scan_number(s);
     return fail(s, s->at, "a value is expected");
   }
 }

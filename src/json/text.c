@@ -146,11 +146,21 @@ int sdb_json_string_compare(sdb_json_string a, sdb_json_string b) {
   }
 }
 
+/* FNV-1a. */
+static uint32_t hash_byte(uint32_t hash, unsigned char byte) {
+  return (hash ^ byte) * 16777619U;
+}
+
 uint32_t sdb_json_string_hash(sdb_json_string string) {
-  uint32_t hash = 2166136261U; /* FNV-1a */
+  uint32_t hash = 2166136261U;
+  if (!string.escaped) {
+    for (size_t i = 0; i < string.text.size; i++)
+      hash = hash_byte(hash, (unsigned char)string.text.data[i]);
+    return hash;
+  }
   reader r = reader_of(string);
   for (int byte = next_byte(&r); byte >= 0; byte = next_byte(&r))
-    hash = (hash ^ (uint32_t)byte) * 16777619U;
+    hash = hash_byte(hash, (unsigned char)byte);
   return hash;
 }
 
