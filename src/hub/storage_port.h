@@ -75,7 +75,8 @@ typedef struct sdb_op_user {
 } sdb_op_user;
 
 /* SDB_OP_WRITE. Errors: SDB_UNAVAILABLE; SDB_NOT_FOUND (no such object of this user and store, or
- * it was removed); what the guard gave; SDB_NO_MEMORY. */
+ * it was removed); SDB_CONFLICT (a reserved CREATE of an object that was made already); what the
+ * guard gave; SDB_NO_MEMORY. */
 typedef struct sdb_op_write sdb_op_write;
 struct sdb_op_write {
   sdb_op op;
@@ -87,7 +88,7 @@ struct sdb_op_write {
   bool want_previous; /* fill `previous` */
   uint64_t now_ms;    /* the clock for seqs */
   sdb_seq object;     /* UPDATE, DELETE, reserved CREATE: the object; 0 otherwise; set on completion.
-                         A DELETE in a singular store names the current event */
+                         A DELETE in a singular store names the current event, or 0 for whichever */
   sdb_uuid client_id; /* nil: none, not deduplicated */
   sdb_slice body;     /* the submitter's, valid until completion; empty for a delete */
   /* Called inside the transaction (on the storage's thread) before the write, once the object was
