@@ -1,0 +1,73 @@
+// A disk that is full: refused pushes are told so, nothing acknowledged is lost, and the server
+// goes on by itself when there is room again. Needs root, for a small file system of its own.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { cleanup } from './support/cleanup.mjs';
+import { connectSynced } from './support/client.mjs';
+import { startServer, temporaryFolder } from './support/server.mjs';
+import { until } from './support/wait.mjs';
+
+const ALL = ['chatMessage', 'account', 'note'];
+
+/** A folder on a file system of 8 MiB, or null where this user may not mount one. */
+function smallDisk(t) {
+  const folder = temporaryFolder(t);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder]);
+  if (mounted.status !== 0) return null;
+  cleanup(t, () => spawnSync('umount', ['-l', folder]));
+  return folder;
+}
+
+function fill(folder) {
+  const file = path.join(folder, 'ballast');
+  const { bavail, bsize } = statfsSync(folder);
+  writeFileSync(file, Buffer.alloc(bavail * bsize));
+  return file;
+}
+
+test('a full disk is unavailable, loses nothing, and heals', async (t) => {
+  const folder = smallDisk(t);
+  if (!folder) return t.skip('needs the right to mount a tmpfs');
+  const server = await startServer(t, { folder });
+  const client = await connectSynced(t, server, 'ada', ALL);
+  const watcher = await connectSynced(t, server, 'ada', ALL);
+  const acknowledged = [await client.pushed('note', { text: 'before' })];
+
+  const ballast = fill(folder);
+  let refused;
+  while (!refused) {
+    const object = { text: 'x'.repeat(20_000) };
+    const clientId = client.push('note', object);
+    const answer = await Promise.race([
+      client.take('update', (d) => d.clientId === clientId),
+      client.errorOf(clientId),
+    ]);
+    if (!answer.code) acknowledged.push(answer);
+    else refused = { answer, object, clientId };
+  }
+  assert.equal(refused.answer.code, 'unavailable');
+  await client.pinged();
+  await watcher.pinged();
+  const told = watcher.takeAll().map((m) => m.data);
+  assert.deepEqual(told, acknowledged, 'the other device was told what was acknowledged, no more');
+  assert.ok(server.running);
+
+  rmSync(ballast);
+  const { object, clientId } = refused;
+  const healed = await until(async () => {
+    client.push('note', object, { clientId });
+    return Promise.race([
+      client.take('update', (d) => d.clientId === clientId),
+      client.errorOf(clientId).then(() => null),
+    ]);
+  }, 'a push that is stored again');
+  acknowledged.push(healed);
+
+  await server.kill();
+  const again = await startServer(t, { folder });
+  const reader = await connectSynced(t, again, 'ada', ALL);
+  assert.deepEqual(reader.synced.events.map((m) => m.data).reverse(), acknowledged);
+});
