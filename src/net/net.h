@@ -19,18 +19,19 @@ typedef struct sdb_conn sdb_conn;
 
 /* The request that opens a connection. Slices are valid during the callback only. */
 typedef struct sdb_net_request {
-  sdb_slice method, path; /* path without the query */
-  sdb_slice query;        /* behind the '?', still percent-encoded */
+  sdb_slice method, path;                        /* path without the query */
+  sdb_slice query;                               /* behind the '?', still percent-encoded */
   sdb_slice origin, host, authorization, cookie; /* empty where absent */
-  sdb_slice remote;       /* the peer's address as text */
-  bool upgrade;           /* a well-formed WebSocket upgrade */
+  sdb_slice remote;                              /* the peer's address as text, without port */
+  bool upgrade;                                  /* a well-formed WebSocket upgrade */
 } sdb_net_request;
 
 /* What the owner says of it: for an upgrade, `accept`; else the answer to send. */
 typedef struct sdb_net_answer {
   bool accept;
   unsigned status;          /* 200, 404...; with accept and a close_code: */
-  unsigned close_code;      /* not 0: upgrade, then close with this code at once (4401, 1013) */
+  unsigned close_code;      /* not 0: upgrade, then close with this code at once (4401, 1013) and
+                               `body` as the reason; no other callback comes for it */
   const char *content_type; /* static */
   sdb_slice body;           /* copied */
   void *tag;                /* the connection's, when accepted */
@@ -39,8 +40,8 @@ typedef struct sdb_net_answer {
 typedef struct sdb_net_handler {
   void *context;
   /* A whole HTTP request head arrived. */
-  void (*request)(void *context, sdb_conn *conn, const sdb_net_request *request,
-      sdb_net_answer *answer);
+  void (*request)(
+      void *context, sdb_conn *conn, const sdb_net_request *request, sdb_net_answer *answer);
   /* One whole text message of an accepted connection (binary ones close 1003 before this).
    * `message` may be changed in place; it is valid UTF-8. */
   void (*message)(void *context, sdb_conn *conn, void *tag, char *message, size_t size);
@@ -52,7 +53,8 @@ typedef struct sdb_net_handler {
   void (*woken)(void *context);
   /* The time of sdb_net_set_timer has come. */
   void (*timer)(void *context);
-  /* All input of this turn was delivered. What is sent here leaves in this turn. */
+  /* All input of this turn was delivered. What is sent here leaves in this turn. Called once more
+   * where the turn's output_level calls followed it. */
   void (*turn_end)(void *context);
 } sdb_net_handler;
 
@@ -62,13 +64,13 @@ typedef struct sdb_net_options {
   const char *tls_cert, *tls_key; /* PEM files; both or none */
   const char *const *origins;     /* allowed Origin values; "*" any; count 0: same host only */
   size_t origins_count;
-  size_t message_bytes_max; /* over it: close 1009 */
-  size_t output_hard_bytes; /* over it: close 1013 */
-  uint32_t connections_max; /* 0: as many as file descriptors allow */
-  uint32_t ping_interval_ms;     /* silence after which a ping is sent; no pong for as long again closes */
+  size_t message_bytes_max;      /* over it: close 1009 */
+  size_t output_hard_bytes;      /* over it: close 1013 */
+  uint32_t connections_max;      /* 0: as many as file descriptors allow */
+  uint32_t ping_interval_ms;     /* of silence, then a ping; as long again: closed. 0: never */
   uint32_t handshake_timeout_ms; /* for the HTTP head and TLS */
-  bool compress_loopback; /* offer permessage-deflate to loopback peers too */
-  bool compress;          /* offer it at all */
+  bool compress_loopback;        /* offer permessage-deflate to loopback peers too */
+  bool compress;                 /* offer it at all */
 } sdb_net_options;
 
 typedef struct sdb_net_stats {
@@ -79,16 +81,17 @@ typedef struct sdb_net_stats {
 
 /* SDB_OK; SDB_INVALID_ARGUMENT (one of cert and key); SDB_IO (the PEM files cannot be read or do
  * not match: error->message says); SDB_NO_MEMORY. */
-SDB_MUST_CHECK sdb_status sdb_net_create(const sdb_net_options *options, sdb_net **net,
-    sdb_error *error);
+SDB_MUST_CHECK sdb_status sdb_net_create(
+    const sdb_net_options *options, sdb_net **net, sdb_error *error);
 
-/* Closes what is open, without handshakes. Not while sdb_net_run runs. */
+/* Closes what is open, without handshakes; `closed` is called for each accepted connection. Not while
+ * sdb_net_run runs. */
 void sdb_net_destroy(sdb_net *net);
 
 /* Binds and listens; several are allowed. `port` 0 takes a free one; `*bound` (may be NULL) is the
  * port. SDB_IO with the reason; SDB_INVALID_ARGUMENT: `host` is no address. */
-SDB_MUST_CHECK sdb_status sdb_net_listen(sdb_net *net, const char *host, uint16_t port,
-    uint16_t *bound, sdb_error *error);
+SDB_MUST_CHECK sdb_status sdb_net_listen(
+    sdb_net *net, const char *host, uint16_t port, uint16_t *bound, sdb_error *error);
 
 /* Runs the loop until sdb_net_stop. */
 void sdb_net_run(sdb_net *net);

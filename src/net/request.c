@@ -1,0 +1,142 @@
+/* net/request.c: the HTTP head that opens a connection, and the answer to it. */
+#include "net/conn.h"
+#include "ws/http.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/sha.h>
+#include <sys/socket.h>
+
+#define RESPONSE_MAX (16 * 1024 * 1024) /* bytes; /metrics is the largest */
+
+typedef struct peer_address {
+  char text[INET6_ADDRSTRLEN];
+  bool loopback;
+} peer_address;
+
+static void get_peer(int fd, peer_address *peer) {
+  struct sockaddr_storage address;
+  socklen_t size = sizeof(address);
+  *peer = (peer_address){.loopback = false};
+  if (getpeername(fd, (struct sockaddr *)&address, &size) != 0) return;
+  if (address.ss_family == AF_INET) {
+    struct in_addr ip = ((struct sockaddr_in *)&address)->sin_addr;
+    peer->loopback = ntohl(ip.s_addr) >> 24 == IN_LOOPBACKNET;
+    inet_ntop(AF_INET, &ip, peer->text, sizeof(peer->text));
+  } else if (address.ss_family == AF_INET6) {
+    struct in6_addr ip = ((struct sockaddr_in6 *)&address)->sin6_addr;
+    peer->loopback = IN6_IS_ADDR_LOOPBACK(&ip);
+    inet_ntop(AF_INET6, &ip, peer->text, sizeof(peer->text));
+  }
+}
+
+static void sha1(const void *data, size_t size, unsigned char *digest) {
+  SHA1(data, size, digest);
+}
+
+/* Queues what `out` holds and frees it. False: the connection was killed. */
+static bool queue_buffer(sdb_conn *conn, sdb_buffer *out) {
+  bool ok = out->status == SDB_OK && sdb_conn_queue(conn, out->data, out->size);
+  sdb_buffer_free(out);
+  if (!ok) sdb_conn_kill(conn);
+  return ok;
+}
+
+static void respond(sdb_conn *conn, unsigned status, const char *content_type, sdb_slice body) {
+  sdb_buffer out;
+  sdb_buffer_init(&out, conn->net->mem, RESPONSE_MAX);
+  sdb_http_write_response(&out, status, content_type, body);
+  if (queue_buffer(conn, &out)) sdb_conn_linger(conn);
+}
+
+static void refuse(sdb_conn *conn, unsigned status) {
+  conn->net->stats.refused_http++;
+  respond(conn, status, NULL, sdb_slice_of(""));
+}
+
+/* No Origin: not a browser's page, which is all that this check is about. */
+static bool origin_allowed(const sdb_net_options *options, const sdb_http_request *head) {
+  if (!head->origin.data) return true;
+  if (options->origins_count == 0) return sdb_http_same_host(head->origin, head->host);
+  for (size_t i = 0; i < options->origins_count; i++) {
+    sdb_slice origin = sdb_slice_of(options->origins[i]);
+    if (sdb_slice_equal(origin, sdb_slice_of("*")) || sdb_slice_equal(origin, head->origin))
+      return true;
+  }
+  return false;
+}
+
+static void upgrade(sdb_conn *conn, const sdb_http_request *head, const sdb_net_answer *answer) {
+  sdb_net *net = conn->net;
+  sdb_buffer out;
+  sdb_buffer_init(&out, net->mem, RESPONSE_MAX);
+  sdb_ws_write_upgrade(&out, head, false, sha1);
+  conn->tag = answer->tag;
+  conn->accepted = answer->close_code == 0;
+  if (!queue_buffer(conn, &out)) return;
+  sdb_buffer_free(&conn->head);
+  sdb_ws_receiver_init(&conn->receiver, net->mem, net->options.message_bytes_max, false);
+  conn->upgraded = true;
+  conn->state = SDB_CONN_OPEN;
+  net->stats.accepted++;
+  sdb_conn_wait(conn, SDB_WAIT_INPUT);
+  if (answer->close_code) sdb_net_close(conn, answer->close_code, answer->body);
+}
+
+/* Asks the owner. */
+static void ask(sdb_conn *conn, const sdb_http_request *head, const peer_address *peer) {
+  const sdb_net_handler *handler = &conn->net->options.handler;
+  sdb_net_request request = {.method = head->method,
+      .path = head->path,
+      .query = head->query,
+      .origin = head->origin,
+      .host = head->host,
+      .authorization = head->authorization,
+      .cookie = head->cookie,
+      .remote = sdb_slice_of(peer->text),
+      .upgrade = head->upgrade};
+  sdb_net_answer answer = {.status = 404};
+  handler->request(handler->context, conn, &request, &answer);
+  SDB_ASSERT(!answer.accept || head->upgrade);
+  if (answer.accept)
+    upgrade(conn, head, &answer);
+  else
+    respond(conn, answer.status, answer.content_type, answer.body);
+}
+
+static void on_request(sdb_conn *conn, sdb_slice text) {
+  sdb_http_request head;
+  peer_address peer;
+  unsigned status = sdb_http_parse(text, &head);
+  if (status) {
+    refuse(conn, status);
+  } else if (head.upgrade && !origin_allowed(&conn->net->options, &head)) {
+    conn->net->stats.refused_origin++;
+    respond(conn, 403, NULL, sdb_slice_of("origin not allowed\n"));
+  } else {
+    get_peer(conn->fd, &peer);
+    ask(conn, &head, &peer);
+  }
+}
+
+void sdb_conn_on_head(sdb_conn *conn, char *data, size_t size) {
+  size_t had = conn->head.size, head_size = 0;
+  size_t taken = SDB_HTTP_HEAD_MAX - had < size ? SDB_HTTP_HEAD_MAX - had : size;
+  sdb_slice text = {data, taken};
+  if (had > 0) {
+    sdb_buffer_append(&conn->head, data, taken);
+    text = sdb_buffer_slice(&conn->head);
+  }
+  sdb_http_scan scan = sdb_http_scan_head(text, &conn->head_at, &head_size);
+  if (scan == SDB_HTTP_INCOMPLETE && had == 0) sdb_buffer_append(&conn->head, data, taken);
+  if (conn->head.status != SDB_OK) {
+    sdb_conn_kill(conn);
+  } else if (scan == SDB_HTTP_BAD) {
+    refuse(conn, 400);
+  } else if (scan == SDB_HTTP_COMPLETE) {
+    on_request(conn, sdb_slice_make(text.data, head_size));
+    size_t rest = had + size - head_size;
+    if (conn->upgraded) sdb_conn_on_frames(conn, data + size - rest, rest);
+  } else if (had + size >= SDB_HTTP_HEAD_MAX) {
+    refuse(conn, 431);
+  }
+}

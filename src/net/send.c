@@ -1,0 +1,137 @@
+/* net/send.c: queueing output, and writing it once a turn.
+ *
+ * Invariants: a connection with output that the socket has not refused is in the
+ * dirty list; one whose socket was full waits to be writable instead.
+ * net->stats.output_buffered_bytes is the sum of all outputs.
+ */
+#include "net/conn.h"
+
+#define PIECES_MAX 64
+
+void sdb_conn_mark_dirty(sdb_conn *conn) {
+  if (conn->state == SDB_CONN_DEAD || !sdb_link_alone(&conn->dirty_link)) return;
+  sdb_list_append(&conn->net->dirty, &conn->dirty_link);
+}
+
+/* Counts what was just queued. */
+static void queued(sdb_conn *conn, size_t bytes) {
+  conn->net->stats.output_buffered_bytes += bytes;
+  sdb_conn_mark_dirty(conn);
+}
+
+bool sdb_conn_queue(sdb_conn *conn, const void *data, size_t size) {
+  if (conn->state == SDB_CONN_DEAD) return false;
+  if (!sdb_output_copy(&conn->output, conn->net->mem, data, size)) {
+    sdb_conn_kill(conn);
+    return false;
+  }
+  queued(conn, size);
+  return true;
+}
+
+void sdb_conn_pong(sdb_conn *conn, const char *data, size_t size) {
+  if (!conn->pong) conn->pong = sdb_mem_alloc(conn->net->mem, SDB_WS_CONTROL_FRAME_MAX);
+  if (!conn->pong) {
+    sdb_conn_kill(conn);
+    return;
+  }
+  size_t header = sdb_ws_frame_header_of(SDB_WS_PONG, false, size, conn->pong);
+  memcpy(conn->pong + header, data, size);
+  sdb_conn_mark_dirty(conn);
+}
+
+/* The pong waits while the socket is full, so that pings cannot pile up output. */
+static void queue_pong(sdb_conn *conn) {
+  unsigned char *pong = conn->pong;
+  if (!pong || conn->writable_wanted) return;
+  conn->pong = NULL;
+  if (conn->state == SDB_CONN_OPEN) sdb_conn_queue(conn, pong, 2 + (size_t)pong[1]);
+  sdb_mem_free(conn->net->mem, pong);
+}
+
+static void output_gone(sdb_conn *conn) {
+  sdb_conn_want_writable(conn, false);
+  if (conn->state != SDB_CONN_LINGERING || conn->end_sent) return;
+  conn->end_sent = true;
+  conn->net->transport->end(conn->fd, conn->transport_state);
+}
+
+void sdb_conn_flush(sdb_conn *conn) {
+  sdb_net *net = conn->net;
+  struct iovec pieces[PIECES_MAX];
+  size_t written = 0;
+  if (conn->state == SDB_CONN_DEAD) return;
+  queue_pong(conn);
+  while (conn->output.bytes > 0 && written < SDB_NET_WRITE_PER_TURN) {
+    int count = sdb_output_pieces(&conn->output, pieces, PIECES_MAX);
+    ssize_t sent = net->transport->write(conn->fd, conn->transport_state, pieces, count);
+    if (sent == SDB_TRANSPORT_AGAIN) {
+      sdb_conn_want_writable(conn, true);
+      return;
+    }
+    if (sent < 0) {
+      sdb_conn_kill(conn);
+      return;
+    }
+    written += (size_t)sent;
+    net->stats.bytes_out += (uint64_t)sent;
+    net->stats.output_buffered_bytes -= (uint64_t)sent;
+    conn->level_due = conn->accepted;
+    sdb_output_sent(&conn->output, net->mem, (size_t)sent);
+  }
+  if (conn->output.bytes > 0)
+    sdb_conn_mark_dirty(conn);
+  else
+    output_gone(conn);
+}
+
+bool sdb_conn_flush_all(sdb_net *net) {
+  const sdb_net_handler *handler = &net->options.handler;
+  bool told = false;
+  sdb_link list;
+  sdb_list_take(&list, &net->dirty);
+  while (!sdb_link_alone(&list)) {
+    sdb_conn *conn = SDB_CONTAINER_OF(list.next, sdb_conn, dirty_link);
+    sdb_link_remove(&conn->dirty_link);
+    if (!conn->writable_wanted) sdb_conn_flush(conn);
+    if (!conn->level_due) continue;
+    conn->level_due = false;
+    if (conn->state != SDB_CONN_OPEN) continue;
+    handler->output_level(handler->context, conn, conn->tag, conn->output.bytes);
+    told = true;
+  }
+  return told;
+}
+
+/* Holds large frames, copies small ones. */
+static void queue_frames(sdb_conn *conn, const char *frames, size_t size, void *owner,
+    void (*retain)(void *owner), void (*release)(void *owner)) {
+  if (size <= SDB_OUTPUT_COPY_MAX) {
+    sdb_conn_queue(conn, frames, size);
+    return;
+  }
+  if (!sdb_output_hold(&conn->output, conn->net->mem, frames, size, owner, release)) {
+    sdb_conn_kill(conn);
+    return;
+  }
+  retain(owner);
+  queued(conn, size);
+}
+
+void sdb_net_send(sdb_conn *conn, const char *frames, size_t size, uint32_t messages, void *owner,
+    void (*retain)(void *owner), void (*release)(void *owner)) {
+  sdb_net *net = conn->net;
+  (void)messages;
+  if (conn->state != SDB_CONN_OPEN || size == 0) return;
+  /* A burst of one turn does not make a reader slow: see what the socket takes first. */
+  size_t hard = net->options.output_hard_bytes;
+  if (conn->output.bytes + size > hard && !conn->writable_wanted) sdb_conn_flush(conn);
+  if (conn->state != SDB_CONN_OPEN) return;
+  if (conn->output.bytes + size > hard) {
+    net->stats.slow_closed++;
+    sdb_net_close(conn, SDB_WS_CODE_OVERLOADED, sdb_slice_of("reads too slowly"));
+    return;
+  }
+  conn->level_due = true;
+  queue_frames(conn, frames, size, owner, retain, release);
+}
