@@ -1,4 +1,5 @@
-"""Public headers: each function documented with its errors, each header whole by itself."""
+"""Public headers: each function documented with its errors, each header whole by itself.
+Examples of C in the documents compile against them."""
 import re
 import subprocess
 
@@ -9,6 +10,7 @@ SENTENCE = re.compile(r"[.;:](?=\s|\Z)")
 DECLARATION = re.compile(r"^SDB_API\b[^;]*;", re.M)
 UNMARKED = re.compile(r"^(?!SDB_|typedef|static|extern)[a-z][\w *]*\bsdb_\w+\s*\(", re.M)
 NAME = re.compile(r"(\w+)\s*\(")
+EXAMPLE = re.compile(r"^```c\n(.*?)^```$", re.M | re.S)
 # A function that gives a status names the statuses; any other says that it cannot fail, or how.
 STATUS = re.compile(r"\bSDB_(?!API|MUST)[A-Z_]+|\b[Ee]rrors as\b|\b[Aa]s sdb_\w+")
 ERRORS = re.compile(STATUS.pattern + r"|\berrors?\b|\bfails?\b|\bNULL\b|\bfalse\b|\bFalse\b")
@@ -53,8 +55,21 @@ def check_alone(tree, path):
             yield Finding(path, 1, "alone", f"not by itself as {standard}: {result.stderr.strip()}")
 
 
+def check_examples(tree, path):
+    text = tree.text(path)
+    for match in EXAMPLE.finditer(text):
+        command = ["clang", "-x", "c", "-std=c11", "-Wall", "-Wextra", "-Wno-unused-parameter"]
+        command += ["-Werror", "-fsyntax-only", "-I", str(tree.root / "include"), "-"]
+        result = subprocess.run(command, input=match.group(1), capture_output=True, text=True)
+        if result.returncode:
+            line = line_of(text, match.start())
+            yield Finding(path, line, "example", f"does not compile: {result.stderr.strip()}")
+
+
 def check(tree):
     findings = []
+    for path in tree.files([""], (".md",)):
+        findings += check_examples(tree, path)
     for path in tree.files(["include"], (".h",)):
         findings += check_documented(tree, path)
         findings += check_alone(tree, path)

@@ -84,6 +84,7 @@ PLANTED = [
     ("src/base/unfinished.h", OPENING + "/* TO" + "DO: x */\n", {"unfinished"}),
     ("src/base/unopened.h", "int sdb_unopened(void);\n", {"opening"}),
     ("src/base/laid_out.h", OPENING + "int  sdb_laid_out( void );\n", {"format"}),
+    ("docs/example.md", "```c\nint x = y;\n```\n", {"example"}),
     (
         "tools/tidy_exceptions",
         "call src/server/two.c:free 2 reason\ncall src/server/gone.c:free 1 reason\n"
