@@ -126,7 +126,7 @@ static size_t check_escape(scanner *s, const char *at) {
   }
 }
 
-/* Moves `*at` over an escape, or over all characters beyond ASCII that follow each other, and counts
+/* Moves `*at` over an escape, or over all characters beyond ASCII that follow each other, and adds
  * to `*folded` the bytes that are no code point of their own. */
 static bool check_special(scanner *s, const char **at, size_t *folded) {
   unsigned char byte = (unsigned char)**at;
