@@ -215,7 +215,7 @@ static inline void skip_space(scanner *s) {
 }
 
 static bool open_container(scanner *s, sdb_json_type type) {
-  if (s->depth == s->depth_max) return fail_with(s, SDB_LIMIT, s->at, "nested too deeply");
+  if (s->depth >= s->depth_max) return fail_with(s, SDB_LIMIT, s->at, "nested too deeply");
   if (!add(s, type, s->at, s->at, false, 0)) return false;
   s->depth++;
   s->at++;
