@@ -37,8 +37,9 @@ typedef enum sdb_field_type {
   SDB_TYPE_JSON /* anything that `schema` accepts (NULL: anything at all) */
 } sdb_field_type;
 
-/* One field of an object, for definitions in C. Zero means "not limited": lengths are in code
- * points (strings), `minimum` and `maximum` count when they are not both 0 (numbers). */
+/* One field of an object, for definitions in C. An object may have no other fields than those of
+ * the table. Zero means "not limited": lengths are in code points (strings); `minimum` and
+ * `maximum` count when they are not both 0 (numbers), and HUGE_VAL is no maximum. */
 typedef struct sdb_field {
   const char *name;
   sdb_field_type type;
@@ -46,7 +47,8 @@ typedef struct sdb_field {
   bool nullable;
   size_t length_min, length_max;
   double minimum, maximum;
-  const char *schema; /* JSON Schema that the value must match too, or NULL */
+  const char *schema; /* JSON Schema that the value must match too (but not null where that is
+                         allowed), or NULL */
 } sdb_field;
 
 /* An object that a rule looks at: read-only, valid during the call only. */
@@ -56,19 +58,20 @@ typedef struct sdb_object sdb_object;
  * object that is to go. Gives SDB_OK, or what sdb_reject gave. Must be a pure function of its
  * arguments: it is called on any of the library's threads, several at once, possibly twice for
  * one change, and must not call the library back other than through sdb_object_* and sdb_reject. */
-typedef sdb_status (*sdb_validate_update_fn)(void *context, sdb_action action,
-    const sdb_object *object, sdb_error *error);
+typedef sdb_status (*sdb_validate_update_fn)(
+    void *context, sdb_action action, const sdb_object *object, sdb_error *error);
 
 /* Start from SDB_STORE_DEFINITION_INIT. Nothing of it is kept: it may go once the store is made
  * (what `context` points to must stay). */
 typedef struct sdb_store_definition {
-  size_t size; /* of this struct: lets it grow in later versions */
-  const char *name;       /* snake_case or camelCase: [A-Za-z][A-Za-z0-9_]*, at most 64 bytes */
+  size_t size;      /* of this struct: lets it grow in later versions */
+  const char *name; /* snake_case or camelCase: [A-Za-z][A-Za-z0-9_]*, at most 64 bytes */
   sdb_store_type type;
   const sdb_field *fields; /* ends with a field without a name; or NULL and `schema` */
   const char *schema;      /* JSON Schema 2020-12, the subset of docs/schema.md; or NULL */
-  const char *rules;       /* {"create":S,"update":S,"delete":S}, each S a JSON Schema; or NULL */
-  sdb_validate_update_fn validate_update; /* or NULL: every action is allowed */
+  const char *rules;       /* {"create":S,"update":S,"delete":S}, each S a JSON Schema: an action
+                              that is left out is refused; or NULL: every action is allowed */
+  sdb_validate_update_fn validate_update; /* asked when `rules` say yes; or NULL */
   void *context;                          /* for validate_update */
 } sdb_store_definition;
 
@@ -83,8 +86,8 @@ typedef struct sdb_store sdb_store;
  * SDB_BAD_DEFINITION: the name, type, schema or rules are not valid: error->message says which,
  * error->path is the JSON Pointer into the schema or rules (a keyword outside the subset is named).
  * SDB_NO_MEMORY. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_store_create(const sdb_store_definition *definition,
-    sdb_store **store, sdb_error *error);
+SDB_API SDB_MUST_CHECK sdb_status sdb_store_create(
+    const sdb_store_definition *definition, sdb_store **store, sdb_error *error);
 
 /* Frees a store; NULL is allowed. No database or client may still use it. */
 SDB_API void sdb_store_destroy(sdb_store *store);
@@ -92,24 +95,27 @@ SDB_API void sdb_store_destroy(sdb_store *store);
 /* Makes the stores of a stores file: {"stores":[{"name","type","schema","rules"?}]}. On SDB_OK
  * `*stores` is an array of `*count` stores: destroy each, then free() the array. Errors as
  * sdb_store_create's (the path then leads into the file), and SDB_BAD_JSON with error->offset. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_stores_from_json(sdb_slice json, sdb_store ***stores,
-    size_t *count, sdb_error *error);
+SDB_API SDB_MUST_CHECK sdb_status sdb_stores_from_json(
+    sdb_slice json, sdb_store ***stores, size_t *count, sdb_error *error);
 
-/* The name as it was given, as "chat_message". Lives as long as the store. Any thread. */
+/* The name as it was given, as "chat_message". Lives as long as the store. Any thread, no error. */
 SDB_API const char *sdb_store_name(const sdb_store *store);
 
-/* The name on the wire, as "chatMessage" (protocol.md section 2). Lives as long as the store. */
+/* The name on the wire, as "chatMessage": each letter behind an underscore is made a capital, the
+ * first letter small, and underscores go. Lives as long as the store. Any thread, no error. */
 SDB_API const char *sdb_store_wire_name(const sdb_store *store);
 
 /* Whether the store holds many objects a user or one. Any thread, no error. */
 SDB_API sdb_store_type sdb_store_type_of(const sdb_store *store);
 
-/* Checks an object as a client's push of it would be: JSON, `$` keys, schema (not for a delete),
- * rules. Any thread. SDB_OK; SDB_BAD_JSON (error->offset); SDB_INVALID_OBJECT (error->path is a
- * JSON Pointer, error->message what is wrong); SDB_REJECTED (the rule's own message; from a
- * declared rule also the path); SDB_TOO_LARGE; SDB_NO_MEMORY. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_store_check(const sdb_store *store, sdb_action action,
-    sdb_slice object, sdb_error *error);
+/* Checks an object as a client's push of it would be: size and depth (the server's defaults: 256
+ * KiB, 32), JSON, `$` keys, schema, rules. Of a delete, `object` is the one that is to go: only
+ * the rules are asked, and it may be empty where they answer the same for every object. Any
+ * thread. SDB_OK; SDB_BAD_JSON (error->offset); SDB_INVALID_OBJECT (error->path is a JSON Pointer,
+ * error->message what is wrong); SDB_REJECTED (the rule's own message; from a declared rule also
+ * the path); SDB_TOO_LARGE; SDB_NO_MEMORY; SDB_INVALID_ARGUMENT: no such action. */
+SDB_API SDB_MUST_CHECK sdb_status sdb_store_check(
+    const sdb_store *store, sdb_action action, sdb_slice object, sdb_error *error);
 
 /* ---- for rules ---- */
 
@@ -121,32 +127,32 @@ SDB_API sdb_status sdb_reject(sdb_error *error, const char *message);
  * field or it is not a string. Names and text are plain UTF-8, escapes are undone. */
 SDB_API bool sdb_object_is(const sdb_object *object, const char *name, const char *text);
 
-/* Whether the object has a field `name`, null included. */
+/* Whether the object has a field `name`, null included. Never fails: false where it has none. */
 SDB_API bool sdb_object_has(const sdb_object *object, const char *name);
 
 /* Copies string field `name`, unescaped, to `to` (of `capacity` bytes) and ends it with NUL;
  * `*size` (may be NULL) is its full size in bytes without the NUL. SDB_OK; SDB_NOT_FOUND: no such
  * field or no string; SDB_LIMIT: `capacity` is at most the size, nothing copied, `*size` set. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_object_string(const sdb_object *object, const char *name,
-    char *to, size_t capacity, size_t *size);
+SDB_API SDB_MUST_CHECK sdb_status sdb_object_string(
+    const sdb_object *object, const char *name, char *to, size_t capacity, size_t *size);
 
 /* Integer field `name` (1.0 counts as one). SDB_OK or SDB_NOT_FOUND: none, or not within int64. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_object_integer(const sdb_object *object, const char *name,
-    int64_t *value);
+SDB_API SDB_MUST_CHECK sdb_status sdb_object_integer(
+    const sdb_object *object, const char *name, int64_t *value);
 
 /* Number field `name` as a double. SDB_OK or SDB_NOT_FOUND. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_object_number(const sdb_object *object, const char *name,
-    double *value);
+SDB_API SDB_MUST_CHECK sdb_status sdb_object_number(
+    const sdb_object *object, const char *name, double *value);
 
 /* Boolean field `name`. SDB_OK or SDB_NOT_FOUND. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_object_boolean(const sdb_object *object, const char *name,
-    bool *value);
+SDB_API SDB_MUST_CHECK sdb_status sdb_object_boolean(
+    const sdb_object *object, const char *name, bool *value);
 
 /* The JSON text of field `name` as it stands, strings with their quotes; data NULL where there is
  * none. Valid as long as the object. */
 SDB_API sdb_slice sdb_object_json(const sdb_object *object, const char *name);
 
-/* The JSON text of the whole object. Valid as long as the object. */
+/* The JSON text of the whole object. Valid as long as the object. No error. */
 SDB_API sdb_slice sdb_object_text(const sdb_object *object);
 
 #ifdef __cplusplus

@@ -10,12 +10,19 @@
 typedef struct sdb_pattern_port {
   unsigned version; /* 1 */
   void *context;
-  /* Compiles an ECMA-262 (unicode) pattern. SDB_OK, SDB_BAD_DEFINITION with a message, SDB_NO_MEMORY. */
+  /* Compiles an ECMA-262 (unicode) pattern. SDB_OK, SDB_BAD_DEFINITION with a message,
+   * SDB_NO_MEMORY. */
   sdb_status (*compile)(void *context, sdb_slice pattern, void **compiled, sdb_error *error);
-  /* 1: it occurs in the text; 0: it does not; -1: a match limit was reached (counts as refused). */
+  /* 1: it occurs in the text; 0: it does not; -1: a match limit was reached (counts as refused);
+   * -2: no memory. */
   int (*match)(void *context, const void *compiled, sdb_slice text);
   void (*release)(void *context, void *compiled);
 } sdb_pattern_port;
+
+/* What an object may be where nothing else is said: sdb_store_check goes by these, and they are the
+ * server's defaults. */
+#define SDB_OBJECT_BYTES_MAX (256 * 1024)
+#define SDB_OBJECT_DEPTH_MAX 32
 
 struct sdb_object {
   const sdb_json *json;
@@ -31,8 +38,8 @@ SDB_MUST_CHECK sdb_status sdb_stores_compile(sdb_slice json, const sdb_mem *mem,
     const sdb_pattern_port *patterns, sdb_store ***stores, size_t *count, sdb_error *error);
 
 /* SDB_BAD_DEFINITION if two stores share a name or a wire name. */
-SDB_MUST_CHECK sdb_status sdb_stores_distinct(sdb_store *const *stores, size_t count,
-    sdb_error *error);
+SDB_MUST_CHECK sdb_status sdb_stores_distinct(
+    sdb_store *const *stores, size_t count, sdb_error *error);
 
 /* The index of the store with this name on the wire, or -1. */
 int sdb_stores_find_wire(sdb_store *const *stores, size_t count, sdb_slice wire_name);
@@ -43,8 +50,8 @@ int sdb_stores_find(sdb_store *const *stores, size_t count, sdb_slice name);
 /* Checks a value that was scanned already. `at` is the object's token. A top-level `$createdAt`
  * is passed over (its own check is wire's); any other `$` key is SDB_INVALID_OBJECT.
  * SDB_OK; SDB_INVALID_OBJECT with path and message; SDB_NO_MEMORY. Any thread. */
-SDB_MUST_CHECK sdb_status sdb_store_check_schema(const sdb_store *store, const sdb_json *json,
-    uint32_t at, sdb_error *error);
+SDB_MUST_CHECK sdb_status sdb_store_check_schema(
+    const sdb_store *store, const sdb_json *json, uint32_t at, sdb_error *error);
 
 /* Whether this action's rule must see the object: false where the verdict is the same for all. */
 bool sdb_store_rule_needs_object(const sdb_store *store, sdb_action action);
@@ -52,7 +59,7 @@ bool sdb_store_rule_needs_object(const sdb_store *store, sdb_action action);
 /* Asks the rules: the declared ones, then the function. `json` may be NULL where
  * sdb_store_rule_needs_object says false. SDB_OK; SDB_REJECTED with message (and path);
  * SDB_NO_MEMORY. Any thread. */
-SDB_MUST_CHECK sdb_status sdb_store_check_rules(const sdb_store *store, sdb_action action,
-    const sdb_json *json, uint32_t at, sdb_error *error);
+SDB_MUST_CHECK sdb_status sdb_store_check_rules(
+    const sdb_store *store, sdb_action action, const sdb_json *json, uint32_t at, sdb_error *error);
 
 #endif

@@ -1,0 +1,56 @@
+/* store/store_private.h: what a store is made of; for the files of this floor. */
+#ifndef SDB_STORE_STORE_PRIVATE_H
+#define SDB_STORE_STORE_PRIVATE_H
+
+#include "store/schema.h"
+
+#define SDB_STORE_NAME_SIZE_MAX 64 /* bytes */
+
+/* What the declared rules say of an action. */
+typedef enum sdb_rule_kind { SDB_RULE_ALLOW, SDB_RULE_REFUSE, SDB_RULE_SCHEMA } sdb_rule_kind;
+
+typedef struct sdb_rule {
+  sdb_rule_kind kind;
+  const sdb_schema *schema;
+} sdb_rule;
+
+struct sdb_store {
+  const sdb_mem *mem;
+  sdb_schema_set set; /* owns everything below */
+  char name[SDB_STORE_NAME_SIZE_MAX + 1], wire_name[SDB_STORE_NAME_SIZE_MAX + 1];
+  size_t name_size, wire_name_size;
+  sdb_store_type type;
+  const sdb_schema *schema;
+  sdb_rule rules[3]; /* by action, from SDB_ACTION_CREATE on */
+  sdb_validate_update_fn validate_update;
+  void *context;
+};
+
+/* A definition as texts that need not end in NUL; an empty `schema` or `rules` is none. */
+typedef struct sdb_store_parts {
+  sdb_slice name, schema, rules;
+  sdb_store_type type;
+  const sdb_field *fields;
+  sdb_validate_update_fn validate_update;
+  void *context;
+} sdb_store_parts;
+
+/* Which part an error's path leads into. */
+typedef enum sdb_store_part {
+  SDB_PART_NONE,
+  SDB_PART_NAME,
+  SDB_PART_SCHEMA,
+  SDB_PART_RULES
+} sdb_store_part;
+
+/* As sdb_store_compile; `*part` tells which part an error is in. */
+SDB_MUST_CHECK sdb_status sdb_store_build(const sdb_store_parts *parts, const sdb_mem *mem,
+    const sdb_pattern_port *patterns, sdb_store **store, sdb_store_part *part, sdb_error *error);
+
+/* Compiles {"create":S,"update":S,"delete":S} to store->rules. Errors as sdb_schema_compile's. */
+SDB_MUST_CHECK sdb_status sdb_rules_compile(sdb_store *store, sdb_slice text, sdb_error *error);
+
+/* What an action is called: "create". */
+const char *sdb_action_name(sdb_action action);
+
+#endif
