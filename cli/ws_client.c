@@ -1,7 +1,7 @@
 /* cli/ws_client.c: one WebSocket connection, from the TCP connect to the close.
  *
  * A connection goes through phases, each only forward (but for TCP, which tries the next address):
- * TCP -> TLS (wss only) -> UPGRADE (the HTTP request is out, its answer awaited) -> FRAMES -> ENDED.
+ * TCP -> TLS (wss only) -> UPGRADE (the request is out, its answer awaited) -> FRAMES -> ENDED.
  *
  * Input is read into the reader buffer that all connections share; what is left of it, part of a
  * frame or of the HTTP answer, is kept in `rest` and stands before the next read. A frame too large
@@ -306,6 +306,7 @@ static void expected_accept(const char *key, char accept[32]) {
   EVP_EncodeBlock((unsigned char *)accept, digest, (int)digest_size);
 }
 
+/* The request waits in `output` until TCP and TLS are through. */
 static void queue_upgrade(sdb_ws_client *client) {
   const sdb_ws_endpoint *endpoint = client->options.endpoint;
   const char *target = client->options.target ? client->options.target : endpoint->target;
@@ -482,7 +483,7 @@ static void go_on_tls(sdb_ws_client *client) {
   client->tls_wants_write = false;
   if (done == 1) {
     client->phase = PHASE_UPGRADE;
-    return queue_upgrade(client);
+    return;
   }
   int why = SSL_get_error(client->tls, done);
   client->tls_wants_write = why == SSL_ERROR_WANT_WRITE;
@@ -506,7 +507,6 @@ static void go_on_tcp(sdb_ws_client *client) {
   }
   if (client->options.endpoint->tls_context) return start_tls(client);
   client->phase = PHASE_UPGRADE;
-  queue_upgrade(client);
 }
 
 void sdb_ws_client_on_ready(sdb_ws_client *client, bool readable, bool writable) {
@@ -532,7 +532,8 @@ sdb_ws_client *sdb_ws_client_create(const sdb_ws_client_options *options) {
   RAND_bytes((unsigned char *)&client->random, sizeof(client->random));
   client->random |= 1;
   client->address = options->endpoint->addresses;
-  connect_next(client, EADDRNOTAVAIL);
+  queue_upgrade(client);
+  if (client->phase == PHASE_TCP) connect_next(client, EADDRNOTAVAIL);
   return client;
 }
 

@@ -33,7 +33,7 @@ typedef struct sdb_ws_endpoint {
 bool sdb_ws_endpoint_open(sdb_ws_endpoint *endpoint, const char *url, bool insecure, char *error);
 void sdb_ws_endpoint_close(sdb_ws_endpoint *endpoint);
 
-/* Whether `url` is one that sdb_ws_endpoint_open takes, without resolving it. `error` says why not. */
+/* Whether `url` is one that sdb_ws_endpoint_open takes, without resolving it. `error`: why not. */
 bool sdb_ws_url_parse(const char *url, sdb_ws_endpoint *endpoint, char *error);
 
 /* The buffer that clients of one thread read into. */
@@ -55,12 +55,12 @@ typedef struct sdb_ws_client_handler {
 } sdb_ws_client_handler;
 
 typedef struct sdb_ws_client_options {
-  const sdb_ws_endpoint *endpoint; /* these three must outlive the client */
+  const sdb_ws_endpoint *endpoint; /* this and the two below must outlive the client */
   const sdb_ws_reader *reader;
   const sdb_ws_client_handler *handler;
   void *tag;
-  const char *target;       /* NULL: the endpoint's */
-  const char *token;        /* sent as `Authorization: Bearer`, or NULL */
+  const char *target; /* NULL: the endpoint's. This and the token are needed during create only */
+  const char *token;  /* sent as `Authorization: Bearer`, or NULL */
   size_t message_bytes_max; /* over it the client closes with 1009 */
 } sdb_ws_client_options;
 

@@ -1,9 +1,9 @@
 /* cli/ws_endpoint.c: where a WebSocket client connects to: the URL taken apart, its addresses, and
  * the TLS settings that all connections to it share.
  *
- * A URL is ws://HOST[:PORT][/PATH][?QUERY] or wss://...; an IPv6 address stands in brackets. Control
- * characters and blanks are refused, so that a URL cannot add a line to the request. A user name in
- * the URL and a fragment are refused too: a WebSocket has neither.
+ * A URL is ws://HOST[:PORT][/PATH][?QUERY] or wss://...; an IPv6 address stands in brackets.
+ * Control characters and blanks are refused, so that a URL cannot add a line to the request. A user
+ * name in the URL and a fragment are refused too: a WebSocket has neither.
  */
 #include "ws_client.h"
 #include <openssl/err.h>

@@ -126,7 +126,7 @@ static size_t check_escape(scanner *s, const char *at) {
   }
 }
 
-/* Moves `*at` over an escape, or over all characters beyond ASCII that follow each other, and counts
+/* Moves `*at` over an escape, or over all characters beyond ASCII that follow each other, and adds
  * to `*folded` the bytes that are no code point of their own. */
 static bool check_special(scanner *s, const char **at, size_t *folded) {
   unsigned char byte = (unsigned char)**at;
@@ -215,7 +215,7 @@ static inline void skip_space(scanner *s) {
 }
 
 static bool open_container(scanner *s, sdb_json_type type) {
-  if (s->depth == s->depth_max) return fail_with(s, SDB_LIMIT, s->at, "nested too deeply");
+  if (s->depth >= s->depth_max) return fail_with(s, SDB_LIMIT, s->at, "nested too deeply");
   if (!add(s, type, s->at, s->at, false, 0)) return false;
   s->depth++;
   s->at++;

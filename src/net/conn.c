@@ -61,7 +61,9 @@ sdb_conn *sdb_conn_create(sdb_net *net, int fd) {
   sdb_link_init(&conn->wait_link);
   sdb_link_init(&conn->dirty_link);
   sdb_link_init(&conn->again_link);
-  if (!listen_io(conn, false)) {
+  if (net->tls) conn->transport_state = sdb_tls_accept(net->tls, fd);
+  if ((net->tls && !conn->transport_state) || !listen_io(conn, false)) {
+    if (conn->transport_state) net->transport->free(conn->transport_state);
     sdb_mem_free(net->mem, conn);
     return NULL;
   }

@@ -7,9 +7,10 @@
 #ifndef SDB_NET_LOOP_H
 #define SDB_NET_LOOP_H
 
+#include "net/deflate.h"
 #include "net/list.h"
 #include "net/net.h"
-#include "net/transport.h"
+#include "net/tls.h"
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdatomic.h>
@@ -31,7 +32,6 @@ typedef enum sdb_wait {
 } sdb_wait;
 
 typedef struct sdb_listener sdb_listener;
-typedef struct sdb_tls_context sdb_tls_context;
 
 struct sdb_net {
   sdb_net_options options;
@@ -40,6 +40,8 @@ struct sdb_net {
   struct event *wake_event, *timer_event;
   sdb_listener *listeners;
   const sdb_transport *transport;
+  sdb_tls_context *tls; /* NULL: plain */
+  sdb_deflate *deflate;
 
   uint64_t now_ms;          /* wall clock */
   uint64_t mono_ms;         /* never steps back: for every deadline but the owner's timer */

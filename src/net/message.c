@@ -38,10 +38,32 @@ static void on_peer_closed(sdb_conn *conn, unsigned code) {
   sdb_conn_linger(conn);
 }
 
+/* 0, or the code to close with. */
+static unsigned inflate_message(sdb_deflate *deflate, sdb_ws_event *event) {
+  sdb_slice packed = {event->data, event->size};
+  switch (sdb_deflate_inflate(deflate, packed, &event->data, &event->size)) {
+  case SDB_OK:
+    break;
+  case SDB_TOO_LARGE:
+    return SDB_WS_CODE_TOO_LARGE;
+  case SDB_NO_MEMORY:
+    return SDB_WS_CODE_OVERLOADED;
+  default:
+    return SDB_WS_CODE_BAD_TEXT;
+  }
+  bool valid = sdb_ws_utf8_valid(sdb_slice_make(event->data, event->size));
+  return valid ? 0 : SDB_WS_CODE_BAD_TEXT;
+}
+
 static void on_message(sdb_conn *conn, sdb_ws_event *event) {
   sdb_net *net = conn->net;
   const sdb_net_handler *handler = &net->options.handler;
   if (conn->state != SDB_CONN_OPEN) return;
+  unsigned code = event->compressed ? inflate_message(net->deflate, event) : 0;
+  if (code) {
+    fail(conn, code);
+    return;
+  }
   net->stats.messages_in++;
   handler->message(handler->context, conn, conn->tag, event->data, event->size);
 }

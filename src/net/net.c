@@ -51,10 +51,12 @@ static sdb_status set_up(sdb_net *net, sdb_error *error) {
   net->input = sdb_mem_alloc(net->mem, SDB_NET_INPUT_SIZE);
   if (!net->input || !create_base(net))
     return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
-  if (net->options.tls_cert)
-    return sdb_error_set(error, SDB_IO, "no TLS in this build", NULL, NULL);
+  net->deflate = sdb_deflate_create(net->mem, net->options.message_bytes_max);
+  if (!net->deflate) return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
   net->transport = &SDB_TRANSPORT_PLAIN;
-  return SDB_OK;
+  if (!net->options.tls_cert) return SDB_OK;
+  net->transport = &SDB_TRANSPORT_TLS;
+  return sdb_tls_create(net->mem, net->options.tls_cert, net->options.tls_key, &net->tls, error);
 }
 
 sdb_status sdb_net_create(const sdb_net_options *options, sdb_net **net, sdb_error *error) {
@@ -90,6 +92,8 @@ void sdb_net_destroy(sdb_net *net) {
       sdb_conn_kill(SDB_CONTAINER_OF(net->waits[i].next, sdb_conn, wait_link));
   }
   sdb_conn_reap(net);
+  sdb_tls_destroy(net->tls);
+  sdb_deflate_destroy(net->deflate);
   if (net->wake_event) event_free(net->wake_event);
   if (net->timer_event) event_free(net->timer_event);
   if (net->base) event_base_free(net->base);

@@ -76,7 +76,7 @@ typedef struct sdb_net_options {
 typedef struct sdb_net_stats {
   uint64_t connections, connections_compressed; /* now */
   uint64_t accepted, refused_origin, refused_http, protocol_errors, slow_closed;
-  uint64_t bytes_in, bytes_out, messages_in, output_buffered_bytes;
+  uint64_t bytes_in, bytes_out, messages_in, messages_out, output_buffered_bytes;
 } sdb_net_stats;
 
 /* SDB_OK; SDB_INVALID_ARGUMENT (one of cert and key); SDB_IO (the PEM files cannot be read or do

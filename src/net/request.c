@@ -65,16 +65,28 @@ static bool origin_allowed(const sdb_net_options *options, const sdb_http_reques
   return false;
 }
 
-static void upgrade(sdb_conn *conn, const sdb_http_request *head, const sdb_net_answer *answer) {
+/* Agrees to compression where it was offered and pays. */
+static bool agree_on_deflate(sdb_conn *conn, const sdb_http_request *head, bool loopback) {
+  const sdb_net_options *options = &conn->net->options;
+  if (!head->deflate.offered || !options->compress) return false;
+  if (loopback && !options->compress_loopback) return false;
+  conn->deflate_bits = (uint8_t)head->deflate.server_window_bits;
+  conn->net->stats.connections_compressed++;
+  return true;
+}
+
+static void upgrade(
+    sdb_conn *conn, const sdb_http_request *head, const sdb_net_answer *answer, bool loopback) {
   sdb_net *net = conn->net;
   sdb_buffer out;
+  bool deflate = agree_on_deflate(conn, head, loopback);
   sdb_buffer_init(&out, net->mem, RESPONSE_MAX);
-  sdb_ws_write_upgrade(&out, head, false, sha1);
+  sdb_ws_write_upgrade(&out, head, deflate, sha1);
   conn->tag = answer->tag;
   conn->accepted = answer->close_code == 0;
   if (!queue_buffer(conn, &out)) return;
   sdb_buffer_free(&conn->head);
-  sdb_ws_receiver_init(&conn->receiver, net->mem, net->options.message_bytes_max, false);
+  sdb_ws_receiver_init(&conn->receiver, net->mem, net->options.message_bytes_max, deflate);
   conn->upgraded = true;
   conn->state = SDB_CONN_OPEN;
   net->stats.accepted++;
@@ -98,7 +110,7 @@ static void ask(sdb_conn *conn, const sdb_http_request *head, const peer_address
   handler->request(handler->context, conn, &request, &answer);
   SDB_ASSERT(!answer.accept || head->upgrade);
   if (answer.accept)
-    upgrade(conn, head, &answer);
+    upgrade(conn, head, &answer, peer->loopback);
   else
     respond(conn, answer.status, answer.content_type, answer.body);
 }

@@ -89,6 +89,7 @@ bool sdb_conn_flush_all(sdb_net *net) {
   const sdb_net_handler *handler = &net->options.handler;
   bool told = false;
   sdb_link list;
+  sdb_deflate_forget(net->deflate);
   sdb_list_take(&list, &net->dirty);
   while (!sdb_link_alone(&list)) {
     sdb_conn *conn = SDB_CONTAINER_OF(list.next, sdb_conn, dirty_link);
@@ -104,34 +105,46 @@ bool sdb_conn_flush_all(sdb_net *net) {
 }
 
 /* Holds large frames, copies small ones. */
-static void queue_frames(sdb_conn *conn, const char *frames, size_t size, void *owner,
-    void (*retain)(void *owner), void (*release)(void *owner)) {
+static void queue_frames(sdb_conn *conn, const sdb_frame_run *run) {
+  size_t size = run->frames.size;
   if (size <= SDB_OUTPUT_COPY_MAX) {
-    sdb_conn_queue(conn, frames, size);
+    sdb_conn_queue(conn, run->frames.data, size);
     return;
   }
-  if (!sdb_output_hold(&conn->output, conn->net->mem, frames, size, owner, release)) {
+  if (!sdb_output_hold(
+          &conn->output, conn->net->mem, run->frames.data, size, run->owner, run->release)) {
     sdb_conn_kill(conn);
     return;
   }
-  retain(owner);
+  run->retain(run->owner);
   queued(conn, size);
+}
+
+/* Whether `size` more bytes may wait. A burst of one turn does not make a reader slow, so first the
+ * socket is given what it takes. */
+static bool has_room(sdb_conn *conn, size_t size) {
+  size_t hard = conn->net->options.output_hard_bytes;
+  if (conn->output.bytes + size > hard && !conn->writable_wanted) sdb_conn_flush(conn);
+  if (conn->state != SDB_CONN_OPEN) return false;
+  if (conn->output.bytes + size <= hard) return true;
+  conn->net->stats.slow_closed++;
+  sdb_net_close(conn, SDB_WS_CODE_OVERLOADED, sdb_slice_of("reads too slowly"));
+  return false;
 }
 
 void sdb_net_send(sdb_conn *conn, const char *frames, size_t size, uint32_t messages, void *owner,
     void (*retain)(void *owner), void (*release)(void *owner)) {
-  sdb_net *net = conn->net;
-  (void)messages;
+  sdb_frame_run run = {sdb_slice_make(frames, size), owner, retain, release};
   if (conn->state != SDB_CONN_OPEN || size == 0) return;
-  /* A burst of one turn does not make a reader slow: see what the socket takes first. */
-  size_t hard = net->options.output_hard_bytes;
-  if (conn->output.bytes + size > hard && !conn->writable_wanted) sdb_conn_flush(conn);
-  if (conn->state != SDB_CONN_OPEN) return;
-  if (conn->output.bytes + size > hard) {
-    net->stats.slow_closed++;
-    sdb_net_close(conn, SDB_WS_CODE_OVERLOADED, sdb_slice_of("reads too slowly"));
+  conn->level_due = true;
+  conn->net->stats.messages_out += messages;
+  if (!conn->deflate_bits) {
+    if (has_room(conn, size)) queue_frames(conn, &run);
     return;
   }
-  conn->level_due = true;
-  queue_frames(conn, frames, size, owner, retain, release);
+  sdb_slice packed;
+  if (sdb_deflate_run(conn->net->deflate, conn->deflate_bits, &run, &packed) != SDB_OK)
+    sdb_conn_kill(conn);
+  else if (has_room(conn, packed.size))
+    sdb_conn_queue(conn, packed.data, packed.size);
 }

@@ -41,14 +41,11 @@ test('a full disk is unavailable, loses nothing, and heals', async (t) => {
   while (!refused) {
     const object = { text: 'x'.repeat(20_000) };
     const clientId = client.push('note', object);
-    const answer = await Promise.race([
-      client.take('update', (d) => d.clientId === clientId),
-      client.errorOf(clientId),
-    ]);
-    if (!answer.code) acknowledged.push(answer);
-    else refused = { answer, object, clientId };
+    const { type, data } = await client.answerTo(clientId);
+    if (type === 'update') acknowledged.push(data);
+    else refused = { code: data.code, object, clientId };
   }
-  assert.equal(refused.answer.code, 'unavailable');
+  assert.equal(refused.code, 'unavailable');
   await client.pinged();
   await watcher.pinged();
   const told = watcher.takeAll().map((m) => m.data);
@@ -59,10 +56,8 @@ test('a full disk is unavailable, loses nothing, and heals', async (t) => {
   const { object, clientId } = refused;
   const healed = await until(async () => {
     client.push('note', object, { clientId });
-    return Promise.race([
-      client.take('update', (d) => d.clientId === clientId),
-      client.errorOf(clientId).then(() => null),
-    ]);
+    const { type, data } = await client.answerTo(clientId);
+    return type === 'update' && data;
   }, 'a push that is stored again');
   acknowledged.push(healed);
 

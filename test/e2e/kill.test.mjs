@@ -39,7 +39,7 @@ class Device {
     for (let taken = 0; taken < count; ) {
       const event = await this.client.take('update').catch(() => null);
       if (!event) return;
-      this.head = event.id;
+      if (!this.head || event.id > this.head) this.head = event.id;
       if (!this.unsynced.delete(event.clientId)) continue; // caught up, known already
       this.acknowledged.set(event.clientId, event);
       taken++;

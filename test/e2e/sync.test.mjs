@@ -77,11 +77,9 @@ test('missing ranges are sent, the newest range first, ends excluded', async (t)
   const read = [];
   const ranges = [];
   while (ranges.length < 3) {
-    const next = await Promise.race([
-      reader.take('update').then((d) => read.push(d.object.text)),
-      reader.take('synced', (d) => d.store === 'note').then((d) => ranges.push(d)),
-    ]);
-    assert.ok(next);
+    const { type, data } = await reader.takeMessage((m) => m.data.store === 'note');
+    if (type === 'synced') ranges.push(data);
+    else read.push(data.object.text);
   }
   assert.deepEqual(read, ['9', '6', '5', '2', '1']);
   assert.deepEqual(

@@ -231,7 +231,7 @@ static void mutated_documents_get_the_verdict_and_value_that_jansson_gives(void 
   assert_int_equal(memory.live, 0);
 }
 
-/* What jansson writes, in another order of keys, we read as it meant; and what we write it reads. */
+/* What jansson writes, in another order of keys, we read as it meant, and the other way round. */
 static void each_reads_what_the_other_writes(void **state) {
   (void)state;
   failing_memory memory;

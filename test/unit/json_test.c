@@ -475,6 +475,7 @@ static void nesting_is_accepted_up_to_the_depth_asked_for(void **state) {
   assert_int_equal(f->error.offset, 7);
   assert_string_equal(f->error.message, "nested too deeply");
   assert_int_equal(sdb_json_scan(&f->json, TEXT("[]"), 0, &f->error), SDB_LIMIT);
+  assert_int_equal(sdb_json_scan(&f->json, TEXT("[]"), -1, &f->error), SDB_LIMIT);
   assert_int_equal(sdb_json_scan(&f->json, TEXT("1"), 0, &f->error), SDB_OK);
 }
 

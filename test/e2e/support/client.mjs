@@ -40,15 +40,19 @@ export class Client {
     this.socket.send(text);
   }
 
-  /** The first message of `type` whose data satisfies `matches`; it is taken off the list. */
-  take(type, matches = () => true) {
-    const test = (message) => message.type === type && matches(message.data);
-    const at = this.messages.findIndex(test);
-    if (at >= 0) return Promise.resolve(this.messages.splice(at, 1)[0].data);
+  /** The first message {type, data} that satisfies `matches`; it is taken off the list. */
+  takeMessage(matches, what = 'message') {
+    const at = this.messages.findIndex(matches);
+    if (at >= 0) return Promise.resolve(this.messages.splice(at, 1)[0]);
     const taken = new Promise((resolve, reject) => {
-      this.waiters.push({ matches: test, resolve: (message) => resolve(message.data), reject });
+      this.waiters.push({ matches, resolve, reject });
     });
-    return deadline(taken, () => `no ${type}; received: ${JSON.stringify(this.messages)}`);
+    return deadline(taken, () => `no ${what}; received: ${JSON.stringify(this.messages)}`);
+  }
+
+  /** The data of the first message of `type` whose data satisfies `matches`. */
+  async take(type, matches = () => true) {
+    return (await this.takeMessage((m) => m.type === type && matches(m.data), type)).data;
   }
 
   /** Everything received so far, taken off the list. */
@@ -87,6 +91,11 @@ export class Client {
   async removed(store, id, clientId = randomUUID()) {
     this.send('remove', { store, id, clientId });
     return this.take('remove', (d) => d.clientId === clientId);
+  }
+
+  /** What answers a push, {type, data}: its event or an error. */
+  answerTo(clientId) {
+    return this.takeMessage((m) => m.data?.clientId === clientId, `answer to ${clientId}`);
   }
 
   /** The error that answers a push. */
