@@ -85,7 +85,9 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 }
 
 static sdb_status refuse(sdb_error *error, const char *what, const char *file) {
-  const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+  unsigned long code = ERR_peek_error();
+  const char *reason =
+      ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
   sdb_error_set(error, SDB_IO, what, file, ": ");
   if (error && reason)
     sdb_text_append(error->message, sizeof(error->message), sdb_slice_of(reason));
