@@ -122,7 +122,7 @@ void sdb_conn_linger(sdb_conn *conn) {
   sdb_conn_mark_dirty(conn);
 }
 
-/* Any byte shows that the peer is alive. */
+/* The peer is alive. */
 static void heard(sdb_conn *conn) {
   if (conn->wait == SDB_WAIT_INPUT || conn->wait == SDB_WAIT_PONG)
     sdb_conn_wait(conn, SDB_WAIT_INPUT);
@@ -176,6 +176,7 @@ static void on_io(evutil_socket_t fd, short what, void *context) {
   sdb_conn *conn = context;
   sdb_net_refresh_now(conn->net);
   if (what & EV_WRITE) {
+    heard(conn); /* it takes what we send: a pong may be far behind that */
     sdb_conn_want_writable(conn, false);
     if (conn->state == SDB_CONN_DEAD) return;
     sdb_conn_mark_dirty(conn);

@@ -1,5 +1,6 @@
 /* net/deflate.c: see deflate.h. A message on the wire is a raw deflate stream that was flushed
- * to a byte boundary (Z_SYNC_FLUSH), without the four bytes 00 00 ff ff that such a flush ends with. */
+ * to a byte boundary (Z_SYNC_FLUSH), without the four bytes 00 00 ff ff that such a flush ends
+ * with. */
 #include "net/deflate.h"
 #include "base/buffer.h"
 #include "ws/frame.h"

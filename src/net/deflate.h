@@ -36,8 +36,8 @@ typedef struct sdb_frame_run {
   void (*release)(void *owner);
 } sdb_frame_run;
 
-/* Compresses the frames of a run that gain by it. `*packed` is valid until the next call. The owner is
- * held until then, or until sdb_deflate_forget, so that the same run is not compressed again.
+/* Compresses the frames of a run that gain by it. `*packed` is valid until the next call. The owner
+ * is held until then, or until sdb_deflate_forget, so that the same run is not compressed again.
  * SDB_NO_MEMORY. */
 SDB_MUST_CHECK sdb_status sdb_deflate_run(
     sdb_deflate *deflate, unsigned window_bits, const sdb_frame_run *run, sdb_slice *packed);

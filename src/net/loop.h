@@ -22,7 +22,8 @@
 #define SDB_NET_ACCEPTS_PER_TURN 64
 #define SDB_NET_WRITE_PER_TURN (1024 * 1024) /* bytes of one connection */
 
-/* What a connection waits for, each with one duration: so a list a kind, where the first is due first. */
+/* What a connection waits for. Each has one duration, so in a list of one kind the first is due
+ * first. */
 typedef enum sdb_wait {
   SDB_WAIT_HEAD = 0, /* its request */
   SDB_WAIT_INPUT,    /* anything at all; then it is pinged */

@@ -84,8 +84,8 @@ typedef struct sdb_net_stats {
 SDB_MUST_CHECK sdb_status sdb_net_create(
     const sdb_net_options *options, sdb_net **net, sdb_error *error);
 
-/* Closes what is open, without handshakes; `closed` is called for each accepted connection. Not while
- * sdb_net_run runs. */
+/* Closes what is open, without handshakes; `closed` is called for each accepted connection. Not
+ * while sdb_net_run runs. */
 void sdb_net_destroy(sdb_net *net);
 
 /* Binds and listens; several are allowed. `port` 0 takes a free one; `*bound` (may be NULL) is the

@@ -26,8 +26,8 @@ void sdb_output_free(sdb_output *output, const sdb_mem *mem);
 /* Copies. False: out of memory, nothing is queued. */
 bool sdb_output_copy(sdb_output *output, const sdb_mem *mem, const void *data, size_t size);
 
-/* Holds `data` until it is sent: calls `release(owner)` then, or when the output is freed. False: out
- * of memory, nothing is queued and `release` is not called. */
+/* Holds `data` until it is sent: calls `release(owner)` then, or when the output is freed. False:
+ * out of memory, nothing is queued and `release` is not called. */
 bool sdb_output_hold(sdb_output *output, const sdb_mem *mem, const char *data, size_t size,
     void *owner, void (*release)(void *owner));
 

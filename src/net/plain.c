@@ -1,4 +1,5 @@
-/* net/plain.c: TCP without TLS. MSG_NOSIGNAL, because a library may not leave SIGPIPE to its host. */
+/* net/plain.c: TCP without TLS. MSG_NOSIGNAL, because a library may not leave SIGPIPE to its
+ * host. */
 #include "net/transport.h"
 #include <errno.h>
 #include <sys/socket.h>

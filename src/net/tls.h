@@ -15,8 +15,8 @@ SDB_MUST_CHECK sdb_status sdb_tls_create(const sdb_mem *mem, const char *cert, c
 /* NULL is allowed. */
 void sdb_tls_destroy(sdb_tls_context *context);
 
-/* The server's side of a connection: the state for SDB_TRANSPORT_TLS, which does the handshake as it
- * reads. NULL: out of memory. */
+/* The server's side of a connection: the state for SDB_TRANSPORT_TLS, which does the handshake as
+ * it reads. NULL: out of memory. */
 void *sdb_tls_accept(sdb_tls_context *context, int fd);
 
 extern const sdb_transport SDB_TRANSPORT_TLS;

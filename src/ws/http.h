@@ -41,9 +41,9 @@ typedef struct sdb_http_request {
   sdb_ws_deflate deflate;                        /* the first offer that the server can meet */
 } sdb_http_request;
 
-/* Parses a whole head (as sdb_http_scan_head found it). 0, and `*request` is set; or the HTTP status
- * to answer with: 400; 405 for another method than GET; 426 for another WebSocket version than 13;
- * 505. */
+/* Parses a whole head (as sdb_http_scan_head found it). 0, and `*request` is set; or the HTTP
+ * status to answer with: 400; 405 for another method than GET; 426 for another WebSocket version
+ * than 13; 505. */
 unsigned sdb_http_parse(sdb_slice head, sdb_http_request *request);
 
 /* Whether a browser's page of `origin` (as the Origin header says it) is served by `host` (as the

@@ -373,6 +373,29 @@ static void silence_is_pinged_and_then_closed(void **state) {
   fixture_free(f);
 }
 
+static void a_reader_that_lags_but_reads_is_not_silent(void **state) {
+  fixture *f = fixture_new();
+  size_t size = 64 * 1024 * 1024;
+  char *text = calloc(1, size);
+  (void)state;
+  assert_non_null(text);
+  f->options.output_hard_bytes = 2 * size;
+  f->options.ping_interval_ms = 100;
+  fixture_start(f);
+  client *c = client_open(f);
+  server_send(f, f->conn, text, size);
+  uint64_t until_us = sdb_platform_monotonic_us() + 600 * 1000; /* silence may last 200 */
+  while (sdb_platform_monotonic_us() < until_us) {
+    (void)!recv(c->fd, c->in, 256 * 1024, 0); /* the ping is far behind this */
+    pump(f);
+    usleep(5000);
+  }
+  assert_int_equal(f->closed, 0);
+  free(text);
+  client_free(c);
+  fixture_free(f);
+}
+
 static void a_head_that_never_ends_times_out(void **state) {
   fixture *f = fixture_new();
   (void)state;
@@ -587,6 +610,7 @@ int main(void) {
       cmocka_unit_test(a_ping_gets_its_payload_back),
       cmocka_unit_test(a_flood_of_pings_piles_up_no_pongs),
       cmocka_unit_test(silence_is_pinged_and_then_closed),
+      cmocka_unit_test(a_reader_that_lags_but_reads_is_not_silent),
       cmocka_unit_test(a_head_that_never_ends_times_out),
       cmocka_unit_test(the_timer_fires_once_at_its_time),
       cmocka_unit_test(a_sleeping_loop_wakes_for_its_timer),

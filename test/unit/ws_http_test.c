@@ -53,91 +53,92 @@ static void the_rfcs_request_is_an_upgrade(void **state) {
   assert_slice(r.key, "dGhlIHNhbXBsZSBub25jZQ==");
 }
 
+static const struct {
+  const char *head;
+  unsigned status;
+  bool upgrade;
+} HEADS[] = {
+    {"GET / HTTP/1.1\r\n" HOST "\r\n", 0, false},
+    {"GET / HTTP/1.0\r\n\r\n", 0, false},
+    {"GET / HTTP/1.1\r\nhOsT:\t a \t\r\n\r\n", 0, false},
+    {UPGRADE_HEAD "\r\n", 0, true},
+    {UPGRADE_HEAD "Content-Length: 0\r\n\r\n", 0, true},
+    /* lists, in one line or several, in any case */
+    {"GET / HTTP/1.1\r\n" HOST KEY VERSION
+     "Upgrade: h2c, WebSocket\r\nConnection: keep-alive\r\nconnection: foo ,  uPgRaDe\r\n\r\n",
+        0, true},
+    /* a token that only contains the word is another one */
+    {"GET / HTTP/1.1\r\n" HOST WEBSOCKET KEY VERSION "Connection: no-upgrade\r\n\r\n", 0, false},
+    {"GET / HTTP/1.1\r\n" HOST CONNECTION "Upgrade: websocketx\r\n\r\n", 0, false},
+    {"GET / HTTP/1.1\r\n" HOST CONNECTION "Upgrade: h2c\r\n\r\n", 0, false},
+    /* the request line */
+    {"POST / HTTP/1.1\r\n" HOST "\r\n", 405, false},
+    {"get / HTTP/1.1\r\n" HOST "\r\n", 405, false},
+    {"OPTIONS * HTTP/1.1\r\n" HOST "\r\n", 405, false},
+    {"G(T / HTTP/1.1\r\n" HOST "\r\n", 400, false},
+    {" / HTTP/1.1\r\n" HOST "\r\n", 400, false},
+    {"GET  / HTTP/1.1\r\n" HOST "\r\n", 400, false},
+    {"GET /  HTTP/1.1\r\n" HOST "\r\n", 400, false},
+    {"GET / HTTP/1.1 \r\n" HOST "\r\n", 400, false},
+    {"GET /\r\n" HOST "\r\n", 400, false},
+    {"GET HTTP/1.1\r\n" HOST "\r\n", 400, false},
+    {"GET x HTTP/1.1\r\n" HOST "\r\n", 400, false},
+    {"GET http://example.com/ HTTP/1.1\r\n" HOST "\r\n", 400, false},
+    {"GET /a\tb HTTP/1.1\r\n" HOST "\r\n", 400, false},
+    {"GET /a#b HTTP/1.1\r\n" HOST "\r\n", 400, false},
+    {"GET /\xc3\xa9 HTTP/1.1\r\n" HOST "\r\n", 400, false},
+    {"GET / HTTP/2.0\r\n" HOST "\r\n", 505, false},
+    {"GET / HTTP/1.2\r\n" HOST "\r\n", 400, false},
+    {"GET / http/1.1\r\n" HOST "\r\n", 400, false},
+    {"GET / HTTP/x.1\r\n" HOST "\r\n", 400, false},
+    {"\r\n", 400, false},
+    /* headers */
+    {"GET / HTTP/1.1\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\nHost:\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST HOST "\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST "X: a\r\n folded\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST "X : a\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST ": a\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST "no colon\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST "Origin: http://a\r\nOrigin: http://b\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST "Authorization: a\r\nauthorization: b\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST "Cookie: a=1\r\nCookie: b=2\r\n\r\n", 400, false},
+    /* upgrades */
+    {"GET / HTTP/1.0\r\n" HOST WEBSOCKET CONNECTION KEY VERSION "\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION KEY "\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION "\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION KEY "Sec-WebSocket-Version: 8\r\n\r\n", 426,
+        false},
+    {UPGRADE_HEAD VERSION "\r\n", 400, false},
+    {UPGRADE_HEAD KEY "\r\n", 400, false},
+    {UPGRADE_HEAD "Content-Length: 5\r\n\r\n", 400, false},
+    {UPGRADE_HEAD "Transfer-Encoding: chunked\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION
+     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=\r\n\r\n",
+        400, false},
+    {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION
+     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ!=\r\n\r\n",
+        400, false},
+    {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION
+     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZS4u\r\n\r\n",
+        400, false},
+    {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION
+     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n\r\n",
+        400, false},
+    {UPGRADE_HEAD "Sec-WebSocket-Extensions: ;\r\n\r\n", 400, false},
+    {UPGRADE_HEAD "Sec-WebSocket-Extensions: a; b=\r\n\r\n", 400, false},
+    {UPGRADE_HEAD "Sec-WebSocket-Extensions: a; b=\"c\r\n\r\n", 400, false},
+    {UPGRADE_HEAD "Sec-WebSocket-Extensions: a b\r\n\r\n", 400, false},
+    {UPGRADE_HEAD "Sec-WebSocket-Extensions: a,\r\n\r\n", 400, false},
+};
+
 static void heads_get_their_status(void **state) {
-  static const struct {
-    const char *head;
-    unsigned status;
-    bool upgrade;
-  } CASES[] = {
-      {"GET / HTTP/1.1\r\n" HOST "\r\n", 0, false},
-      {"GET / HTTP/1.0\r\n\r\n", 0, false},
-      {"GET / HTTP/1.1\r\nhOsT:\t a \t\r\n\r\n", 0, false},
-      {UPGRADE_HEAD "\r\n", 0, true},
-      {UPGRADE_HEAD "Content-Length: 0\r\n\r\n", 0, true},
-      /* lists, in one line or several, in any case */
-      {"GET / HTTP/1.1\r\n" HOST KEY VERSION
-       "Upgrade: h2c, WebSocket\r\nConnection: keep-alive\r\nconnection: foo ,  uPgRaDe\r\n\r\n",
-          0, true},
-      /* a token that only contains the word is another one */
-      {"GET / HTTP/1.1\r\n" HOST WEBSOCKET KEY VERSION "Connection: no-upgrade\r\n\r\n", 0, false},
-      {"GET / HTTP/1.1\r\n" HOST CONNECTION "Upgrade: websocketx\r\n\r\n", 0, false},
-      {"GET / HTTP/1.1\r\n" HOST CONNECTION "Upgrade: h2c\r\n\r\n", 0, false},
-      /* the request line */
-      {"POST / HTTP/1.1\r\n" HOST "\r\n", 405, false},
-      {"get / HTTP/1.1\r\n" HOST "\r\n", 405, false},
-      {"OPTIONS * HTTP/1.1\r\n" HOST "\r\n", 405, false},
-      {"G(T / HTTP/1.1\r\n" HOST "\r\n", 400, false},
-      {" / HTTP/1.1\r\n" HOST "\r\n", 400, false},
-      {"GET  / HTTP/1.1\r\n" HOST "\r\n", 400, false},
-      {"GET /  HTTP/1.1\r\n" HOST "\r\n", 400, false},
-      {"GET / HTTP/1.1 \r\n" HOST "\r\n", 400, false},
-      {"GET /\r\n" HOST "\r\n", 400, false},
-      {"GET HTTP/1.1\r\n" HOST "\r\n", 400, false},
-      {"GET x HTTP/1.1\r\n" HOST "\r\n", 400, false},
-      {"GET http://example.com/ HTTP/1.1\r\n" HOST "\r\n", 400, false},
-      {"GET /a\tb HTTP/1.1\r\n" HOST "\r\n", 400, false},
-      {"GET /a#b HTTP/1.1\r\n" HOST "\r\n", 400, false},
-      {"GET /\xc3\xa9 HTTP/1.1\r\n" HOST "\r\n", 400, false},
-      {"GET / HTTP/2.0\r\n" HOST "\r\n", 505, false},
-      {"GET / HTTP/1.2\r\n" HOST "\r\n", 400, false},
-      {"GET / http/1.1\r\n" HOST "\r\n", 400, false},
-      {"GET / HTTP/x.1\r\n" HOST "\r\n", 400, false},
-      {"\r\n", 400, false},
-      /* headers */
-      {"GET / HTTP/1.1\r\n\r\n", 400, false},
-      {"GET / HTTP/1.1\r\nHost:\r\n\r\n", 400, false},
-      {"GET / HTTP/1.1\r\n" HOST HOST "\r\n", 400, false},
-      {"GET / HTTP/1.1\r\n" HOST "X: a\r\n folded\r\n\r\n", 400, false},
-      {"GET / HTTP/1.1\r\n" HOST "X : a\r\n\r\n", 400, false},
-      {"GET / HTTP/1.1\r\n" HOST ": a\r\n\r\n", 400, false},
-      {"GET / HTTP/1.1\r\n" HOST "no colon\r\n\r\n", 400, false},
-      {"GET / HTTP/1.1\r\n" HOST "Origin: http://a\r\nOrigin: http://b\r\n\r\n", 400, false},
-      {"GET / HTTP/1.1\r\n" HOST "Authorization: a\r\nauthorization: b\r\n\r\n", 400, false},
-      {"GET / HTTP/1.1\r\n" HOST "Cookie: a=1\r\nCookie: b=2\r\n\r\n", 400, false},
-      /* upgrades */
-      {"GET / HTTP/1.0\r\n" HOST WEBSOCKET CONNECTION KEY VERSION "\r\n", 400, false},
-      {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION KEY "\r\n", 400, false},
-      {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION "\r\n", 400, false},
-      {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION KEY "Sec-WebSocket-Version: 8\r\n\r\n", 426,
-          false},
-      {UPGRADE_HEAD VERSION "\r\n", 400, false},
-      {UPGRADE_HEAD KEY "\r\n", 400, false},
-      {UPGRADE_HEAD "Content-Length: 5\r\n\r\n", 400, false},
-      {UPGRADE_HEAD "Transfer-Encoding: chunked\r\n\r\n", 400, false},
-      {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION
-       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=\r\n\r\n",
-          400, false},
-      {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION
-       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ!=\r\n\r\n",
-          400, false},
-      {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION
-       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZS4u\r\n\r\n",
-          400, false},
-      {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION
-       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n\r\n",
-          400, false},
-      {UPGRADE_HEAD "Sec-WebSocket-Extensions: ;\r\n\r\n", 400, false},
-      {UPGRADE_HEAD "Sec-WebSocket-Extensions: a; b=\r\n\r\n", 400, false},
-      {UPGRADE_HEAD "Sec-WebSocket-Extensions: a; b=\"c\r\n\r\n", 400, false},
-      {UPGRADE_HEAD "Sec-WebSocket-Extensions: a b\r\n\r\n", 400, false},
-      {UPGRADE_HEAD "Sec-WebSocket-Extensions: a,\r\n\r\n", 400, false},
-  };
   (void)state;
-  for (size_t i = 0; i < SDB_COUNT_OF(CASES); i++) {
+  for (size_t i = 0; i < SDB_COUNT_OF(HEADS); i++) {
     sdb_http_request r;
-    unsigned status = parse(CASES[i].head, &r);
-    if (status != CASES[i].status || (!status && r.upgrade != CASES[i].upgrade))
-      fail_msg("%s\ngot %u, wanted %u", CASES[i].head, status, CASES[i].status);
+    unsigned status = parse(HEADS[i].head, &r);
+    if (status != HEADS[i].status || (!status && r.upgrade != HEADS[i].upgrade))
+      fail_msg("%s\ngot %u, wanted %u", HEADS[i].head, status, HEADS[i].status);
   }
 }
 
