@@ -21,8 +21,8 @@ struct sdb_deflate {
   z_stream *inflater;
   z_stream *deflaters[WINDOW_BITS_MAX + 1]; /* by window bits */
   sdb_buffer inflated, packed;
-  sdb_frame_run last; /* what `packed` was made of; no owner: nothing */
-  unsigned last_bits;
+  sdb_buffer last;    /* a copy of the frames that `packed` was made of */
+  unsigned last_bits; /* the window; 0: of nothing */
 };
 
 static void *z_alloc(void *context, unsigned count, unsigned size) {
@@ -39,17 +39,12 @@ sdb_deflate *sdb_deflate_create(const sdb_mem *mem, size_t message_bytes_max) {
   made->mem = mem;
   sdb_buffer_init(&made->inflated, mem, message_bytes_max);
   sdb_buffer_init(&made->packed, mem, SIZE_MAX / 2);
+  sdb_buffer_init(&made->last, mem, SIZE_MAX / 2);
   return made;
-}
-
-void sdb_deflate_forget(sdb_deflate *deflate) {
-  if (deflate->last.owner) deflate->last.release(deflate->last.owner);
-  deflate->last.owner = NULL;
 }
 
 void sdb_deflate_destroy(sdb_deflate *deflate) {
   if (!deflate) return;
-  sdb_deflate_forget(deflate);
   if (deflate->inflater) inflateEnd(deflate->inflater);
   sdb_mem_free(deflate->mem, deflate->inflater);
   for (size_t i = 0; i <= WINDOW_BITS_MAX; i++) {
@@ -58,6 +53,7 @@ void sdb_deflate_destroy(sdb_deflate *deflate) {
   }
   sdb_buffer_free(&deflate->inflated);
   sdb_buffer_free(&deflate->packed);
+  sdb_buffer_free(&deflate->last);
   sdb_mem_free(deflate->mem, deflate);
 }
 
@@ -182,26 +178,20 @@ static void pack_frame(z_stream *stream, sdb_slice payload, sdb_buffer *out) {
   sdb_buffer_append_slice(out, payload);
 }
 
-static bool is_last(const sdb_deflate *deflate, unsigned bits, const sdb_frame_run *run) {
-  const sdb_frame_run *last = &deflate->last;
-  return last->owner && last->owner == run->owner && last->frames.data == run->frames.data &&
-         last->frames.size == run->frames.size && deflate->last_bits == bits;
-}
-
 sdb_status sdb_deflate_run(
-    sdb_deflate *deflate, unsigned window_bits, const sdb_frame_run *run, sdb_slice *packed) {
-  sdb_buffer *out = &deflate->packed;
-  if (!is_last(deflate, window_bits, run)) {
+    sdb_deflate *deflate, unsigned window_bits, sdb_slice frames, sdb_slice *packed) {
+  sdb_buffer *last = &deflate->last, *out = &deflate->packed;
+  if (deflate->last_bits != window_bits || !sdb_slice_equal(sdb_buffer_slice(last), frames)) {
     z_stream *stream = get_deflater(deflate, window_bits);
-    sdb_slice frames = run->frames, payload;
-    sdb_deflate_forget(deflate);
+    sdb_slice rest = frames, payload;
+    deflate->last_bits = 0;
+    empty(last);
     empty(out);
     if (!stream) return SDB_NO_MEMORY;
-    while (sdb_ws_next_frame(&frames, &payload))
+    while (sdb_ws_next_frame(&rest, &payload))
       pack_frame(stream, payload, out);
-    if (out->status != SDB_OK) return SDB_NO_MEMORY;
-    run->retain(run->owner);
-    deflate->last = *run;
+    sdb_buffer_append_slice(last, frames);
+    if (out->status != SDB_OK || last->status != SDB_OK) return SDB_NO_MEMORY;
     deflate->last_bits = window_bits;
   }
   *packed = sdb_buffer_slice(out);

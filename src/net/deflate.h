@@ -28,21 +28,9 @@ void sdb_deflate_destroy(sdb_deflate *deflate);
 SDB_MUST_CHECK sdb_status sdb_deflate_inflate(
     sdb_deflate *deflate, sdb_slice message, char **data, size_t *size);
 
-/* Whole uncompressed frames of one owner. */
-typedef struct sdb_frame_run {
-  sdb_slice frames;
-  void *owner;
-  void (*retain)(void *owner);
-  void (*release)(void *owner);
-} sdb_frame_run;
-
-/* Compresses the frames of a run that gain by it. `*packed` is valid until the next call. The owner
- * is held until then, or until sdb_deflate_forget, so that the same run is not compressed again.
- * SDB_NO_MEMORY. */
+/* Compresses those of a run of whole frames that gain by it. `*packed` is valid until the next call.
+ * The same frames again (for the next device) cost a comparison. SDB_NO_MEMORY. */
 SDB_MUST_CHECK sdb_status sdb_deflate_run(
-    sdb_deflate *deflate, unsigned window_bits, const sdb_frame_run *run, sdb_slice *packed);
-
-/* Lets go of the last run. */
-void sdb_deflate_forget(sdb_deflate *deflate);
+    sdb_deflate *deflate, unsigned window_bits, sdb_slice frames, sdb_slice *packed);
 
 #endif

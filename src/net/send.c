@@ -89,7 +89,6 @@ bool sdb_conn_flush_all(sdb_net *net) {
   const sdb_net_handler *handler = &net->options.handler;
   bool told = false;
   sdb_link list;
-  sdb_deflate_forget(net->deflate);
   sdb_list_take(&list, &net->dirty);
   while (!sdb_link_alone(&list)) {
     sdb_conn *conn = SDB_CONTAINER_OF(list.next, sdb_conn, dirty_link);
@@ -102,22 +101,6 @@ bool sdb_conn_flush_all(sdb_net *net) {
     told = true;
   }
   return told;
-}
-
-/* Holds large frames, copies small ones. */
-static void queue_frames(sdb_conn *conn, const sdb_frame_run *run) {
-  size_t size = run->frames.size;
-  if (size <= SDB_OUTPUT_COPY_MAX) {
-    sdb_conn_queue(conn, run->frames.data, size);
-    return;
-  }
-  if (!sdb_output_hold(
-          &conn->output, conn->net->mem, run->frames.data, size, run->owner, run->release)) {
-    sdb_conn_kill(conn);
-    return;
-  }
-  run->retain(run->owner);
-  queued(conn, size);
 }
 
 /* Whether `size` more bytes may wait. A burst of one turn does not make a reader slow, so first the
@@ -134,17 +117,23 @@ static bool has_room(sdb_conn *conn, size_t size) {
 
 void sdb_net_send(sdb_conn *conn, const char *frames, size_t size, uint32_t messages, void *owner,
     void (*retain)(void *owner), void (*release)(void *owner)) {
-  sdb_frame_run run = {sdb_slice_make(frames, size), owner, retain, release};
+  sdb_net *net = conn->net;
+  sdb_slice bytes = {frames, size};
   if (conn->state != SDB_CONN_OPEN || size == 0) return;
-  conn->level_due = true;
-  conn->net->stats.messages_out += messages;
-  if (!conn->deflate_bits) {
-    if (has_room(conn, size)) queue_frames(conn, &run);
+  if (conn->deflate_bits &&
+      sdb_deflate_run(net->deflate, conn->deflate_bits, bytes, &bytes) != SDB_OK) {
+    sdb_conn_kill(conn);
     return;
   }
-  sdb_slice packed;
-  if (sdb_deflate_run(conn->net->deflate, conn->deflate_bits, &run, &packed) != SDB_OK)
+  conn->level_due = true;
+  net->stats.messages_out += messages;
+  if (!has_room(conn, bytes.size)) return;
+  if (conn->deflate_bits || size <= SDB_OUTPUT_COPY_MAX) {
+    sdb_conn_queue(conn, bytes.data, bytes.size);
+  } else if (sdb_output_hold(&conn->output, net->mem, frames, size, owner, release)) {
+    retain(owner);
+    queued(conn, size);
+  } else {
     sdb_conn_kill(conn);
-  else if (has_room(conn, packed.size))
-    sdb_conn_queue(conn, packed.data, packed.size);
+  }
 }
