@@ -157,7 +157,7 @@ static bool check_text(
     return sdb_schema_fail(checker, SDB_FAULT_FORMAT, schema, at);
   if (!string->compiled) return true;
   const sdb_pattern_port *port = checker->set->patterns;
-  int found = port->match(port->context, string->compiled, text);
+  int found = port->match(port->context, string->compiled, text, &checker->pattern_steps);
   if (found > 0) return true;
   sdb_schema_fault fault = found == 0    ? SDB_FAULT_PATTERN
                            : found == -1 ? SDB_FAULT_PATTERN_LIMIT
@@ -404,6 +404,8 @@ bool sdb_schema_check(const sdb_schema_set *set, const sdb_schema *schema, const
   sdb_schema_checker checker = {.set = set, .json = json, .root = at};
   if (token->type == SDB_JSON_OBJECT) checker.created_at = find_created_at(json, at);
   checker.steps = SDB_CHECK_STEPS_BASE + (uint64_t)(token->next - at) * SDB_CHECK_STEPS_PER_VALUE;
+  checker.pattern_steps = SDB_CHECK_PATTERN_STEPS_BASE +
+                          (uint64_t)(token->end - token->start) * SDB_CHECK_PATTERN_STEPS_PER_BYTE;
   if (SDB_LIKELY(check_value(&checker, schema, at))) return true;
   SDB_ASSERT(checker.failure.fault != SDB_FAULT_NONE);
   *failure = checker.failure;
