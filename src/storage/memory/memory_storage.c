@@ -159,7 +159,9 @@ static void run_to_fail(sdb_memory_storage *storage, sdb_op *list) {
   storage->stats.commits_failed++;
   for (sdb_op *op = list; op; op = op->next) {
     if (copied) carry_out(storage, &copy, op);
-    if (!copied || needs_commit(&storage->state, op)) op->status = SDB_UNAVAILABLE;
+    if (copied && !needs_commit(&storage->state, op)) continue;
+    op->status = SDB_UNAVAILABLE;
+    if (op->kind == SDB_OP_WRITE) SDB_CONTAINER_OF(op, sdb_op_write, op)->duplicate = false;
   }
   if (!copied) return;
   storage->state.last = copy.last;

@@ -49,6 +49,9 @@ SDB_MUST_CHECK sdb_status sdb_sqlite_open(
  * may be submitted any more, from the sink either. NULL is allowed. */
 void sdb_sqlite_close(sdb_sqlite *storage);
 
+/* Why the last transaction failed, for the log; SDB_OK where none did. Any thread. */
+void sdb_sqlite_last_error(sdb_sqlite *storage, sdb_error *error);
+
 /* The port. Lives as long as the storage. */
 const sdb_storage_port *sdb_sqlite_port(sdb_sqlite *storage);
 

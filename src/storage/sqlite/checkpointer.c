@@ -1,0 +1,78 @@
+/* storage/sqlite/checkpointer.c: see checkpointer.h.
+ *
+ * A passive checkpoint takes all that was committed when it began. What is committed meanwhile is
+ * less than it took, so a few rounds leave little; the writer then does the rest (RESTART). If
+ * that does not succeed, because a reader (a backup) holds on to the WAL, the WAL grows by another
+ * threshold before the next try.
+ */
+#include "storage/sqlite/checkpointer.h"
+
+#define ROUNDS_MAX 6
+#define PAGES_LEFT_FEW 512
+
+sdb_status sdb_checkpointer_open(sdb_checkpointer *checkpointer, sdb_error *error) {
+  sdb_status status =
+      sdb_db_open(checkpointer->path, SDB_DB_READ_WRITE, 512, &checkpointer->db, error);
+  if (status != SDB_OK) return status;
+  if (pthread_mutex_init(&checkpointer->mutex, NULL) == 0) {
+    if (pthread_cond_init(&checkpointer->grown, NULL) == 0) {
+      checkpointer->made = true;
+      return SDB_OK;
+    }
+    pthread_mutex_destroy(&checkpointer->mutex);
+  }
+  return sdb_db_failed(NULL, checkpointer->path, error);
+}
+
+void sdb_checkpointer_close(sdb_checkpointer *checkpointer) {
+  sqlite3_close(checkpointer->db);
+  if (!checkpointer->made) return;
+  pthread_cond_destroy(&checkpointer->grown);
+  pthread_mutex_destroy(&checkpointer->mutex);
+}
+
+void sdb_checkpointer_wal_grown(void *context, uint32_t pages) {
+  sdb_checkpointer *checkpointer = context;
+  pthread_mutex_lock(&checkpointer->mutex);
+  checkpointer->pages = pages;
+  if (pages >= checkpointer->pages_start) pthread_cond_signal(&checkpointer->grown);
+  pthread_mutex_unlock(&checkpointer->mutex);
+}
+
+void sdb_checkpointer_stop(sdb_checkpointer *checkpointer) {
+  pthread_mutex_lock(&checkpointer->mutex);
+  checkpointer->stop = true;
+  pthread_cond_signal(&checkpointer->grown);
+  pthread_mutex_unlock(&checkpointer->mutex);
+}
+
+/* Copies until little is left. */
+static void copy(sdb_checkpointer *checkpointer) {
+  for (int i = 0; i < ROUNDS_MAX; i++) {
+    int pages, copied;
+    int code = sqlite3_wal_checkpoint_v2(
+        checkpointer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+    if (code != SQLITE_OK || pages - copied <= PAGES_LEFT_FEW) return;
+  }
+}
+
+void *sdb_checkpointer_run(void *context) {
+  sdb_checkpointer *checkpointer = context;
+  uint32_t start = checkpointer->pages_start;
+  pthread_mutex_lock(&checkpointer->mutex);
+  for (;;) {
+    if (checkpointer->pages < start) start = checkpointer->pages_start;
+    while (checkpointer->pages < start && !checkpointer->stop) {
+      pthread_cond_wait(&checkpointer->grown, &checkpointer->mutex);
+      if (checkpointer->pages < checkpointer->pages_start) start = checkpointer->pages_start;
+    }
+    if (checkpointer->stop) break;
+    start = checkpointer->pages + checkpointer->pages_start;
+    pthread_mutex_unlock(&checkpointer->mutex);
+    copy(checkpointer);
+    sdb_inbox_ask_checkpoint(checkpointer->inbox);
+    pthread_mutex_lock(&checkpointer->mutex);
+  }
+  pthread_mutex_unlock(&checkpointer->mutex);
+  return NULL;
+}

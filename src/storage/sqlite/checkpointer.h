@@ -1,0 +1,34 @@
+/* storage/sqlite/checkpointer.h: the thread that moves the WAL into the database file.
+ *
+ * It copies while the writer goes on, and asks the writer for the little that is left: only between
+ * two transactions can the WAL begin anew. So the WAL has a bound and no commit waits for more
+ * than that little.
+ */
+#ifndef SDB_STORAGE_SQLITE_CHECKPOINTER_H
+#define SDB_STORAGE_SQLITE_CHECKPOINTER_H
+
+#include "storage/sqlite/inbox.h"
+
+typedef struct sdb_checkpointer {
+  const char *path;
+  sqlite3 *db;
+  sdb_inbox *inbox;
+  uint32_t pages_start; /* pages in the WAL that start a checkpoint */
+  pthread_mutex_t mutex;
+  pthread_cond_t grown;
+  uint32_t pages; /* in the WAL after the last commit */
+  bool stop, made;
+} sdb_checkpointer;
+
+/* Opens the connection of a zeroed checkpointer whose path, inbox and pages_start are set. */
+SDB_MUST_CHECK sdb_status sdb_checkpointer_open(sdb_checkpointer *checkpointer, sdb_error *error);
+void sdb_checkpointer_close(sdb_checkpointer *checkpointer);
+
+/* Runs until stopped. */
+void *sdb_checkpointer_run(void *checkpointer);
+void sdb_checkpointer_stop(sdb_checkpointer *checkpointer);
+
+/* For the writer, after each commit. */
+void sdb_checkpointer_wal_grown(void *checkpointer, uint32_t pages);
+
+#endif

@@ -1,0 +1,163 @@
+/* storage/sqlite/format.c: see format.h.
+ *
+ * The tables of version 1 (docs/storage.md says more):
+ *   meta      one row a fact
+ *   store     the stores that ever were in a definition; `id` stands for them everywhere
+ *   user      names and their numbers
+ *   log       the events, appended in the order of their seqs: the truth that all else follows from.
+ *             `object` is NULL where it equals seq, `body` is NULL for a remove
+ *   moved     objects whose current event is not their first -> that event
+ *   singular  the current event of each user's singular stores
+ *   removed   the removes in the log, oldest first, to be forgotten one day
+ *   horizon   the newest remove that was forgotten
+ *   spent     events that are gone: for what client id, and which entries in runs lead nowhere
+ *   run, block, fence   the index: see run.h
+ *
+ * A migration is one step from a version to the next, run in one transaction with all the others;
+ * user_version is set at its end. Steps are never edited once released.
+ */
+#include "storage/sqlite/format.h"
+#include "base/error.h"
+#include "platform/platform.h"
+#include <stdio.h>
+
+static const char SCHEMA[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE store(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " type TEXT NOT NULL);"
+    "CREATE TABLE user(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE log(seq INTEGER PRIMARY KEY, user INTEGER NOT NULL, store INTEGER NOT NULL,"
+    " object INTEGER, client BLOB, body TEXT);"
+    "CREATE TABLE moved(object INTEGER PRIMARY KEY, seq INTEGER NOT NULL);"
+    "CREATE TABLE singular(user INTEGER, store INTEGER, seq INTEGER NOT NULL,"
+    " PRIMARY KEY(user, store)) WITHOUT ROWID;"
+    "CREATE TABLE removed(seq INTEGER PRIMARY KEY);"
+    "CREATE TABLE horizon(user INTEGER, store INTEGER, seq INTEGER NOT NULL,"
+    " PRIMARY KEY(user, store)) WITHOUT ROWID;"
+    "CREATE TABLE spent(seq INTEGER PRIMARY KEY, died INTEGER NOT NULL, user INTEGER NOT NULL,"
+    " store INTEGER NOT NULL, object INTEGER NOT NULL, client BLOB);"
+    "CREATE TABLE run(id INTEGER PRIMARY KEY, state INTEGER NOT NULL, first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, built INTEGER NOT NULL, entries INTEGER NOT NULL,"
+    " blocks INTEGER NOT NULL, clients INTEGER NOT NULL, client_blocks INTEGER NOT NULL);"
+    "CREATE TABLE block(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+    "CREATE TABLE fence(run INTEGER, user INTEGER, store INTEGER, seq INTEGER,"
+    " block INTEGER NOT NULL, PRIMARY KEY(run, user, store, seq)) WITHOUT ROWID;";
+
+static sdb_status insert_meta(sqlite3 *db, const char *path, const char *key, sdb_error *error) {
+  uint8_t random[16];
+  if (!sdb_platform_random(random, sizeof(random)))
+    return sdb_error_set(error, SDB_IO, path, ": the system gives no random bytes", NULL);
+  sqlite3_stmt *statement;
+  if (sqlite3_prepare_v2(db, "INSERT INTO meta VALUES(?1, ?2)", -1, &statement, NULL) != SQLITE_OK)
+    return sdb_db_failed(db, path, error);
+  sdb_db_bind_text(statement, 1, sdb_slice_of(key));
+  bool good = sqlite3_bind_blob(statement, 2, random, sizeof(random), SQLITE_STATIC) == SQLITE_OK &&
+              sdb_db_step(statement) == SQLITE_DONE;
+  sdb_status status = good ? SDB_OK : sdb_db_failed(db, path, error);
+  sqlite3_finalize(statement);
+  return status;
+}
+
+static sdb_status create_schema(sqlite3 *db, const char *path, sdb_error *error) {
+  sdb_status status = sdb_db_run(db, path, SCHEMA, error);
+  if (status == SDB_OK) status = insert_meta(db, path, "database", error);
+  if (status == SDB_OK) status = insert_meta(db, path, "hash_key", error);
+  if (status != SDB_OK) return status;
+  return sdb_db_run(
+      db, path, "INSERT INTO meta VALUES('seq_floor', 0), ('index_version', 1)", error);
+}
+
+/* MIGRATIONS[v] leads from version v to version v + 1. */
+typedef sdb_status (*migration)(sqlite3 *db, const char *path, sdb_error *error);
+static const migration MIGRATIONS[] = {create_schema};
+_Static_assert(SDB_COUNT_OF(MIGRATIONS) == SDB_FORMAT_VERSION, "a step leads to every version");
+
+/* The file's version: 0 for an empty file. */
+static sdb_status read_version(sqlite3 *db, const char *path, int64_t *version, sdb_error *error) {
+  int64_t application = 0, tables = 0;
+  sdb_status status = sdb_db_integer(db, path, "PRAGMA application_id", &application, error);
+  if (status == SDB_OK) status = sdb_db_integer(db, path, "PRAGMA user_version", version, error);
+  if (status == SDB_OK)
+    status = sdb_db_integer(db, path, "SELECT count(*) FROM sqlite_schema", &tables, error);
+  if (status != SDB_OK) return status;
+  bool empty = application == 0 && *version == 0 && tables == 0;
+  if (!empty && application != SDB_FORMAT_APPLICATION_ID)
+    return sdb_error_set(
+        error, SDB_BAD_FORMAT, path, ": a SQLite database of another program", NULL);
+  if (*version >= 0 && *version <= SDB_FORMAT_VERSION) return SDB_OK;
+  char numbers[96];
+  snprintf(numbers, sizeof(numbers), "format version %lld, this one knows versions up to %d",
+      (long long)*version, SDB_FORMAT_VERSION);
+  return sdb_error_set(error, SDB_BAD_FORMAT, path, ": written by a newer syncdb: ", numbers);
+}
+
+static sdb_status migrate(sqlite3 *db, const char *path, sdb_error *error) {
+  int64_t version = 0;
+  sdb_status status = read_version(db, path, &version, error);
+  while (status == SDB_OK && version < SDB_FORMAT_VERSION)
+    status = MIGRATIONS[version++](db, path, error);
+  if (status != SDB_OK) return status;
+  char sql[96];
+  snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d",
+      SDB_FORMAT_APPLICATION_ID, SDB_FORMAT_VERSION);
+  return sdb_db_run(db, path, sql, error);
+}
+
+sdb_status sdb_format_prepare(sqlite3 *db, const char *path, sdb_error *error) {
+  int64_t version = 0;
+  sdb_status status = read_version(db, path, &version, error);
+  if (status != SDB_OK || version == SDB_FORMAT_VERSION) return status;
+  status = sdb_db_run(db, path, "BEGIN IMMEDIATE", error);
+  if (status != SDB_OK) return status;
+  status = migrate(db, path, error);
+  if (status == SDB_OK) status = sdb_db_run(db, path, "COMMIT", error);
+  if (status != SDB_OK) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+  return status;
+}
+
+sdb_status sdb_format_check(sqlite3 *db, const char *path, sdb_error *error) {
+  int64_t version = 0;
+  sdb_status status = read_version(db, path, &version, error);
+  if (status != SDB_OK || version == SDB_FORMAT_VERSION) return status;
+  const char *why = version == 0 ? ": empty, not a database" : ": written by an older syncdb";
+  return sdb_error_set(error, SDB_BAD_FORMAT, path, why, NULL);
+}
+
+/* The value of a key in `meta`, in the first column of `*statement`, which the caller finalizes. */
+static sdb_status find_meta(
+    sqlite3 *db, const char *path, const char *key, sqlite3_stmt **statement, sdb_error *error) {
+  if (sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE key = ?1", -1, statement, NULL) !=
+      SQLITE_OK)
+    return sdb_db_failed(db, path, error);
+  sdb_db_bind_text(*statement, 1, sdb_slice_of(key));
+  int code = sqlite3_step(*statement);
+  if (code == SQLITE_ROW) return SDB_OK;
+  if (code == SQLITE_DONE)
+    return sdb_error_set(error, SDB_BAD_FORMAT, path, ": the table meta lacks ", key);
+  return sdb_db_failed(db, path, error);
+}
+
+static sdb_status read_random(
+    sqlite3 *db, const char *path, const char *key, sdb_uuid *value, sdb_error *error) {
+  sqlite3_stmt *statement = NULL;
+  sdb_status status = find_meta(db, path, key, &statement, error);
+  if (status == SDB_OK) *value = sdb_db_column_uuid(statement, 0);
+  sqlite3_finalize(statement);
+  if (status == SDB_OK && sdb_uuid_is_nil(*value))
+    return sdb_error_set(error, SDB_BAD_FORMAT, path, ": the table meta is damaged at ", key);
+  return status;
+}
+
+sdb_status sdb_format_read_meta(
+    sqlite3 *db, const char *path, sdb_format_meta *meta, sdb_error *error) {
+  sdb_uuid key;
+  sdb_status status = read_random(db, path, "database", &meta->database, error);
+  if (status == SDB_OK) status = read_random(db, path, "hash_key", &key, error);
+  if (status != SDB_OK) return status;
+  meta->hash_key = sdb_hash_key_load(key.bytes);
+  sqlite3_stmt *statement = NULL;
+  status = find_meta(db, path, "seq_floor", &statement, error);
+  if (status == SDB_OK) meta->seq_floor = sdb_db_column(statement, 0);
+  sqlite3_finalize(statement);
+  return status;
+}
