@@ -1,0 +1,105 @@
+/* server/run.c: listening, and waiting for the end. */
+#include "base/error.h"
+#include "server/state.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+/* ---- listening ---- */
+
+typedef struct listen_arguments {
+  const char *host;
+  uint16_t port, bound;
+} listen_arguments;
+
+static bool is_loopback(const char *host) {
+  struct in_addr v4;
+  struct in6_addr v6;
+  if (inet_pton(AF_INET, host, &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static sdb_status check_identity(const sdb_database *database, const char *host, sdb_error *error) {
+  const sdb_identities *identities = &database->identities;
+  if (identities->ways != 1)
+    return sdb_error_set(error, SDB_UNAUTHORIZED,
+        "exactly one way to tell who a user is must be set: ",
+        "authenticate, a JWT secret, a JWT public key, or dev_auth", NULL);
+  if (identities->dev_auth && !is_loopback(host))
+    return sdb_error_set(error, SDB_UNAUTHORIZED,
+        "dev_auth believes everybody, so it listens on loopback addresses only, not on ", host,
+        NULL);
+  return SDB_OK;
+}
+
+static void run_listen(sdb_call *call, sdb_database *database) {
+  listen_arguments *arguments = call->argument;
+  sdb_error error;
+  sdb_status status = sdb_net_listen(database->net, arguments->host, arguments->port,
+      &arguments->bound, &error);
+  sdb_call_complete(call, status, &error);
+}
+
+sdb_status sdb_listen(sdb_database *database, const char *host, uint16_t port, uint16_t *bound,
+    sdb_error *error) {
+  sdb_status status = check_identity(database, host, error);
+  if (status != SDB_OK) return status;
+  listen_arguments arguments = {host, port, 0};
+  sdb_call call = {.run = run_listen, .argument = &arguments, .error = error};
+  status = sdb_call_wait(database, &call);
+  if (status != SDB_OK) return status;
+  sdb_server_log(database, SDB_LOG_INFO, "listening", "listening on %s port %u", host,
+      arguments.bound);
+  if (bound) *bound = arguments.bound;
+  return SDB_OK;
+}
+
+/* ---- waiting ---- */
+
+static const int SIGNALS[] = {SIGINT, SIGTERM};
+
+/* Where the handler writes; set while sdb_run runs, by the one thread that is in it. */
+static atomic_int signal_pipe = -1;
+
+static void wake(int fd) {
+  int saved = errno;
+  ssize_t written = write(fd, "x", 1); /* a full pipe wakes just as well */
+  (void)written;
+  errno = saved;
+}
+
+static void on_signal(int number) {
+  (void)number;
+  int fd = atomic_load(&signal_pipe);
+  if (fd >= 0) wake(fd);
+}
+
+void sdb_stop(sdb_database *database) { wake(database->stop_pipe[1]); }
+
+static sdb_status wait_for_stop(int fd) {
+  struct pollfd waited = {.fd = fd, .events = POLLIN};
+  while (poll(&waited, 1, -1) < 0) {
+    if (errno != EINTR) return SDB_IO;
+  }
+  char bytes[16];
+  while (read(fd, bytes, sizeof(bytes)) > 0)
+    continue;
+  return SDB_OK;
+}
+
+sdb_status sdb_run(sdb_database *database) {
+  int none = -1;
+  if (!atomic_compare_exchange_strong(&signal_pipe, &none, database->stop_pipe[1]))
+    return SDB_CONFLICT;
+  struct sigaction action = {.sa_handler = on_signal}, before[SDB_COUNT_OF(SIGNALS)];
+  sigemptyset(&action.sa_mask);
+  for (size_t i = 0; i < SDB_COUNT_OF(SIGNALS); i++)
+    sigaction(SIGNALS[i], &action, &before[i]);
+  sdb_status status = wait_for_stop(database->stop_pipe[0]);
+  for (size_t i = 0; i < SDB_COUNT_OF(SIGNALS); i++)
+    sigaction(SIGNALS[i], &before[i], NULL);
+  atomic_store(&signal_pipe, -1);
+  return status;
+}
