@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const sdb_command COMMANDS[] = {
+    {"serve", sdb_serve_run, "serve stores from a database"},
     {"bench", sdb_bench_run, "measure a server over real sockets"},
     {"connect", sdb_connect_run, "send lines as messages, print what comes"},
     {NULL, NULL, NULL},

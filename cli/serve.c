@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <syncdb/syncdb.h>
+#include <sys/resource.h>
 #include <time.h>
 
 static const char HELP[] =
@@ -116,11 +116,34 @@ static void log_line(void *context, sdb_log_level level, const char *event, cons
 /* ---- options ---- */
 
 enum {
-  OPT_STORES = 256, OPT_DB, OPT_LISTEN, OPT_JWT_SECRET, OPT_JWT_KEY, OPT_DEV_AUTH, OPT_TLS_CERT,
-  OPT_TLS_KEY, OPT_ORIGIN, OPT_NO_COMPRESSION, OPT_COMPRESS_LOOPBACK, OPT_PING, OPT_HELLO,
-  OPT_DURABILITY, OPT_REMEMBER, OPT_SECURE_DELETE, OPT_READERS, OPT_MESSAGE, OPT_OBJECT, OPT_DEPTH,
-  OPT_PUSHES, OPT_CONNECTIONS, OPT_USER_CONNECTIONS, OPT_SOFT, OPT_HARD, OPT_LOG_FORMAT,
-  OPT_LOG_LEVEL, OPT_HELP
+  OPT_STORES = 256,
+  OPT_DB,
+  OPT_LISTEN,
+  OPT_JWT_SECRET,
+  OPT_JWT_KEY,
+  OPT_DEV_AUTH,
+  OPT_TLS_CERT,
+  OPT_TLS_KEY,
+  OPT_ORIGIN,
+  OPT_NO_COMPRESSION,
+  OPT_COMPRESS_LOOPBACK,
+  OPT_PING,
+  OPT_HELLO,
+  OPT_DURABILITY,
+  OPT_REMEMBER,
+  OPT_SECURE_DELETE,
+  OPT_READERS,
+  OPT_MESSAGE,
+  OPT_OBJECT,
+  OPT_DEPTH,
+  OPT_PUSHES,
+  OPT_CONNECTIONS,
+  OPT_USER_CONNECTIONS,
+  OPT_SOFT,
+  OPT_HARD,
+  OPT_LOG_FORMAT,
+  OPT_LOG_LEVEL,
+  OPT_HELP
 };
 
 static const struct option OPTIONS[] = {
@@ -193,8 +216,8 @@ static bool parse_listen(serve *self, const char *text) {
   return true;
 }
 
-static bool parse_word(int option, const char *text, const char *const *words, size_t count,
-    size_t *index) {
+static bool parse_word(
+    int option, const char *text, const char *const *words, size_t count, size_t *index) {
   for (size_t i = 0; i < count; i++) {
     if (strcmp(words[i], text) == 0) {
       *index = i;
@@ -228,23 +251,34 @@ static bool parse_limit(serve *self, int option, const char *value) {
   sdb_server_options *server = &self->options.server;
   uint32_t days;
   switch (option) {
-  case OPT_PING: return parse_number(option, value, 86400000, &server->ping_interval_ms);
-  case OPT_HELLO: return parse_number(option, value, 86400000, &server->hello_timeout_ms);
-  case OPT_READERS: return parse_number(option, value, 64, &self->options.readers);
-  case OPT_MESSAGE: return parse_number(option, value, 256u << 20, &server->message_bytes_max);
-  case OPT_OBJECT: return parse_number(option, value, 256u << 20, &server->object_bytes_max);
-  case OPT_DEPTH: return parse_number(option, value, 64, &server->depth_max);
-  case OPT_PUSHES: return parse_number(option, value, UINT32_MAX, &server->pushes_per_second);
-  case OPT_CONNECTIONS: return parse_number(option, value, UINT32_MAX, &server->connections_max);
+  case OPT_PING:
+    return parse_number(option, value, 86400000, &server->ping_interval_ms);
+  case OPT_HELLO:
+    return parse_number(option, value, 86400000, &server->hello_timeout_ms);
+  case OPT_READERS:
+    return parse_number(option, value, 64, &self->options.readers);
+  case OPT_MESSAGE:
+    return parse_number(option, value, 256u << 20, &server->message_bytes_max);
+  case OPT_OBJECT:
+    return parse_number(option, value, 256u << 20, &server->object_bytes_max);
+  case OPT_DEPTH:
+    return parse_number(option, value, 64, &server->depth_max);
+  case OPT_PUSHES:
+    return parse_number(option, value, UINT32_MAX, &server->pushes_per_second);
+  case OPT_CONNECTIONS:
+    return parse_number(option, value, UINT32_MAX, &server->connections_max);
   case OPT_USER_CONNECTIONS:
     return parse_number(option, value, UINT32_MAX, &server->connections_per_user);
-  case OPT_SOFT: return parse_number(option, value, UINT32_MAX, &server->output_soft_bytes);
-  case OPT_HARD: return parse_number(option, value, UINT32_MAX, &server->output_hard_bytes);
+  case OPT_SOFT:
+    return parse_number(option, value, UINT32_MAX, &server->output_soft_bytes);
+  case OPT_HARD:
+    return parse_number(option, value, UINT32_MAX, &server->output_hard_bytes);
   case OPT_REMEMBER:
     if (!parse_number(option, value, 36500, &days)) return false;
     self->options.remember_removes_ms = days * 24ULL * 60 * 60 * 1000;
     return true;
-  default: return parse_words(self, option, value);
+  default:
+    return parse_words(self, option, value);
   }
 }
 
@@ -259,19 +293,42 @@ static bool add_origin(serve *self, const char *origin) {
 static bool parse_option(serve *self, int option, const char *value) {
   sdb_server_options *server = &self->options.server;
   switch (option) {
-  case OPT_STORES: self->stores_file = value; return true;
-  case OPT_DB: self->options.url = value; return true;
-  case OPT_LISTEN: return parse_listen(self, value);
-  case OPT_JWT_SECRET: self->jwt_secret_file = value; return true;
-  case OPT_JWT_KEY: self->jwt_public_key_file = value; return true;
-  case OPT_DEV_AUTH: server->dev_auth = true; return true;
-  case OPT_TLS_CERT: server->tls_cert = value; return true;
-  case OPT_TLS_KEY: server->tls_key = value; return true;
-  case OPT_ORIGIN: return add_origin(self, value);
-  case OPT_NO_COMPRESSION: server->no_compression = true; return true;
-  case OPT_COMPRESS_LOOPBACK: server->compress_loopback = true; return true;
-  case OPT_SECURE_DELETE: self->options.secure_delete = true; return true;
-  default: return parse_limit(self, option, value);
+  case OPT_STORES:
+    self->stores_file = value;
+    return true;
+  case OPT_DB:
+    self->options.url = value;
+    return true;
+  case OPT_LISTEN:
+    return parse_listen(self, value);
+  case OPT_JWT_SECRET:
+    self->jwt_secret_file = value;
+    return true;
+  case OPT_JWT_KEY:
+    self->jwt_public_key_file = value;
+    return true;
+  case OPT_DEV_AUTH:
+    server->dev_auth = true;
+    return true;
+  case OPT_TLS_CERT:
+    server->tls_cert = value;
+    return true;
+  case OPT_TLS_KEY:
+    server->tls_key = value;
+    return true;
+  case OPT_ORIGIN:
+    return add_origin(self, value);
+  case OPT_NO_COMPRESSION:
+    server->no_compression = true;
+    return true;
+  case OPT_COMPRESS_LOOPBACK:
+    server->compress_loopback = true;
+    return true;
+  case OPT_SECURE_DELETE:
+    self->options.secure_delete = true;
+    return true;
+  default:
+    return parse_limit(self, option, value);
   }
 }
 
@@ -326,8 +383,8 @@ static bool read_stores(serve *self) {
   sdb_error error;
   self->stores_text = read_file(self->stores_file, &size);
   if (!self->stores_text) return false;
-  sdb_status status = sdb_stores_from_json(sdb_slice_make(self->stores_text, size), &self->stores,
-      &self->stores_count, &error);
+  sdb_status status = sdb_stores_from_json(
+      sdb_slice_make(self->stores_text, size), &self->stores, &self->stores_count, &error);
   if (status != SDB_OK) {
     fprintf(stderr, "syncdb serve: %s: %s", self->stores_file, error.message);
     if (status == SDB_BAD_JSON) fprintf(stderr, " (byte %zu)", error.offset);
@@ -404,7 +461,7 @@ static void release(serve *self) {
   free(self->public_key);
 }
 
-int sdb_cmd_serve(int argc, char **argv) {
+int sdb_serve_run(int argc, char **argv) {
   serve self = {.options = SDB_DATABASE_OPTIONS_INIT, .log_level = SDB_LOG_INFO};
   self.options.log = log_line;
   self.options.log_context = &self;

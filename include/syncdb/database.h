@@ -35,17 +35,23 @@ extern "C" {
 /* ---- opening ---- */
 
 typedef enum sdb_durability {
-  SDB_DURABILITY_FULL = 0,  /* what was acknowledged survives power loss: a sync each commit */
-  SDB_DURABILITY_NORMAL = 1 /* it survives a crash of the process; power loss may take the last moments */
+  SDB_DURABILITY_FULL = 0, /* what was acknowledged survives power loss: a sync each commit */
+  SDB_DURABILITY_NORMAL =
+      1 /* it survives a crash of the process; power loss may take the last moments */
 } sdb_durability;
 
-typedef enum sdb_log_level { SDB_LOG_ERROR, SDB_LOG_WARN, SDB_LOG_INFO, SDB_LOG_DEBUG } sdb_log_level;
+typedef enum sdb_log_level {
+  SDB_LOG_ERROR,
+  SDB_LOG_WARN,
+  SDB_LOG_INFO,
+  SDB_LOG_DEBUG
+} sdb_log_level;
 
 /* One thing that happened. `event` is a fixed word ("listening", "slow_reader_closed"), `message` a
  * sentence for people. Both are valid during the call only and never hold a secret. Called on any of
  * the library's threads, several at once; it must not call the library back. */
-typedef void (*sdb_log_fn)(void *context, sdb_log_level level, const char *event,
-    const char *message);
+typedef void (*sdb_log_fn)(
+    void *context, sdb_log_level level, const char *event, const char *message);
 
 /* Start from SDB_DATABASE_OPTIONS_INIT: zero stands for the default everywhere. Strings are copied;
  * the stores must outlive the database. */
@@ -76,8 +82,8 @@ typedef struct sdb_database sdb_database;
  * SDB_INVALID_ARGUMENT: the url or an option; SDB_BAD_DEFINITION: two stores with one name, or a
  * stored store of another type; SDB_BUSY: another server has it open; SDB_BAD_FORMAT: not a
  * database of ours, a newer version's, or damaged; SDB_IO; SDB_NO_MEMORY. error->message tells more. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_database_open(const sdb_database_options *options,
-    sdb_database **database, sdb_error *error);
+SDB_API SDB_MUST_CHECK sdb_status sdb_database_open(
+    const sdb_database_options *options, sdb_database **database, sdb_error *error);
 
 /* Shuts down in order and frees everything: stops accepting, commits what was received, lets
  * subscribers that run finish, aborts open partials, closes connections with 1001 (a few seconds at
@@ -93,8 +99,8 @@ typedef struct sdb_context sdb_context;
 
 /* A context without an event at hand. `user` is 1 to 255 bytes of UTF-8 and need not exist yet.
  * On SDB_OK release it with sdb_context_release. SDB_INVALID_ARGUMENT; SDB_NO_MEMORY. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_context_create(sdb_database *database, const char *user,
-    sdb_context **context);
+SDB_API SDB_MUST_CHECK sdb_status sdb_context_create(
+    sdb_database *database, const char *user, sdb_context **context);
 
 /* One more reference; gives `context` back. It must be released before sdb_database_close. */
 SDB_API sdb_context *sdb_context_retain(sdb_context *context);
@@ -160,8 +166,8 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_list(sdb_context *context, const sdb_store
     sdb_uuid before, uint32_t limit, sdb_records **records, sdb_error *error);
 
 /* The one object of a singular store: one record. Errors as sdb_get; SDB_NOT_FOUND: there is none. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_singular(sdb_context *context, const sdb_store *store,
-    sdb_records **records, sdb_error *error);
+SDB_API SDB_MUST_CHECK sdb_status sdb_singular(
+    sdb_context *context, const sdb_store *store, sdb_records **records, sdb_error *error);
 
 /* Frees what sdb_get, sdb_list or sdb_singular gave; NULL is allowed. */
 SDB_API void sdb_records_free(sdb_records *records);
@@ -182,8 +188,8 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_partial_begin(sdb_context *context, const 
 /* Appends `text` (plain UTF-8, not JSON) to the top-level string field `field`, which must be there.
  * Does not wait: an error of an earlier call is given by the next one and by the commit.
  * SDB_INVALID_OBJECT: no such string field, or not UTF-8; SDB_TOO_LARGE; SDB_CLOSED; SDB_NO_MEMORY. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_partial_append(sdb_partial *partial, const char *field,
-    sdb_slice text);
+SDB_API SDB_MUST_CHECK sdb_status sdb_partial_append(
+    sdb_partial *partial, const char *field, sdb_slice text);
 
 /* Puts a whole object in place of what there is. Does not wait. Errors as sdb_partial_append. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_partial_set(sdb_partial *partial, sdb_slice object);
@@ -191,8 +197,8 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_partial_set(sdb_partial *partial, sdb_slic
 /* Stores it as it stands; its id stays. Blocks until durable. On SDB_OK the handle is gone. On an
  * error it is still there: set it right and commit again, or abort it. Errors as sdb_push, and that
  * of an earlier append or set. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_partial_commit(sdb_partial *partial, sdb_receipt *receipt,
-    sdb_error *error);
+SDB_API SDB_MUST_CHECK sdb_status sdb_partial_commit(
+    sdb_partial *partial, sdb_receipt *receipt, sdb_error *error);
 
 /* Gives it up: devices drop it, nothing is stored, the handle is gone. NULL is allowed. Never fails. */
 SDB_API void sdb_partial_abort(sdb_partial *partial);
@@ -209,9 +215,9 @@ typedef struct sdb_event {
   const sdb_store *store;
   const char *user;
   sdb_uuid id, event_id;
-  sdb_uuid client_id;  /* nil where the client gave none */
-  sdb_slice object;    /* the new one; of a delete the one removed */
-  sdb_slice previous;  /* what an update replaced; else empty */
+  sdb_uuid client_id; /* nil where the client gave none */
+  sdb_slice object;   /* the new one; of a delete the one removed */
+  sdb_slice previous; /* what an update replaced; else empty */
 } sdb_event;
 
 /* The application's code on an event. Runs on a worker thread; events of one user come one after

@@ -48,8 +48,8 @@ SDB_API sdb_slice sdb_builder_text(sdb_builder *builder);
 /* Reads an object's text, which is copied. On SDB_OK `*object` is the caller's until
  * sdb_object_free, and any thread may read it. SDB_BAD_JSON with error->offset; SDB_INVALID_OBJECT:
  * JSON, but no object; SDB_NO_MEMORY. */
-SDB_API SDB_MUST_CHECK sdb_status sdb_object_parse(sdb_slice text, sdb_object **object,
-    sdb_error *error);
+SDB_API SDB_MUST_CHECK sdb_status sdb_object_parse(
+    sdb_slice text, sdb_object **object, sdb_error *error);
 
 /* Frees what sdb_object_parse gave (and only that); NULL is allowed. */
 SDB_API void sdb_object_free(sdb_object *object);

@@ -1,7 +1,7 @@
 /* platform/object.c: objects as an application makes and reads them. */
 #include "base/error.h"
-#include "json/json.h"
 #include "platform/platform.h"
+#include "json/json.h"
 #include <math.h>
 #include <stdio.h>
 #include <syncdb/object.h>
@@ -96,8 +96,8 @@ sdb_status sdb_object_parse(sdb_slice text, sdb_object **object, sdb_error *erro
   if (!parsed) return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
   if (text.size) memcpy(parsed->text, text.data, text.size);
   sdb_json_init(&parsed->json, mem, SDB_JSON_SIZE_MAX);
-  sdb_status status = sdb_json_scan(&parsed->json, sdb_slice_make(parsed->text, text.size),
-      SDB_JSON_DEPTH_MAX, error);
+  sdb_status status = sdb_json_scan(
+      &parsed->json, sdb_slice_make(parsed->text, text.size), SDB_JSON_DEPTH_MAX, error);
   if (status == SDB_OK && sdb_json_at(&parsed->json, 0)->type != SDB_JSON_OBJECT)
     status = sdb_error_set(error, SDB_INVALID_OBJECT, "not an object", NULL, NULL);
   if (status != SDB_OK) {

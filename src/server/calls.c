@@ -37,8 +37,8 @@ static sdb_status enqueue(sdb_database *database, sdb_call *call) {
 sdb_status sdb_call_wait(sdb_database *database, sdb_call *call) {
   SDB_ASSERT(!call->detached);
   if (sdb_server_on_loop(database))
-    return sdb_error_set(call->error, SDB_CONFLICT, "called inside a callback of the loop", NULL,
-        NULL);
+    return sdb_error_set(
+        call->error, SDB_CONFLICT, "called inside a callback of the loop", NULL, NULL);
   sem_init(&call->done, 0, 0);
   sdb_status status = enqueue(database, call);
   if (status == SDB_OK) {

@@ -39,6 +39,12 @@ static void counting_submit(void *self, sdb_op *list) {
   sdb_database *database = self;
   for (sdb_op *op = list; op; op = op->next)
     database->in_flight++;
+  if (!database->sqlite) { /* closed already: the last word to what comes too late */
+    for (sdb_op *op = list; op; op = op->next)
+      op->status = SDB_UNAVAILABLE;
+    on_completed(database, list);
+    return;
+  }
   const sdb_storage_port *port = sdb_sqlite_port(database->sqlite);
   port->submit(port->self, list);
 }

@@ -40,7 +40,9 @@ void sdb_context_release(sdb_context *context) {
   sdb_mem_free(context->database->mem, context);
 }
 
-const char *sdb_context_user(const sdb_context *context) { return context->user; }
+const char *sdb_context_user(const sdb_context *context) {
+  return context->user;
+}
 
 int sdb_context_store(const sdb_context *context, const sdb_store *store) {
   const sdb_database *database = context->database;
@@ -55,8 +57,8 @@ static sdb_status begin_call(sdb_context *context, const sdb_store *store, sdb_r
     sdb_call *call, sdb_error *error) {
   int index = sdb_context_store(context, store);
   if (index < 0)
-    return sdb_error_set(error, SDB_UNKNOWN_STORE, "the database was opened without this store",
-        NULL, NULL);
+    return sdb_error_set(
+        error, SDB_UNKNOWN_STORE, "the database was opened without this store", NULL, NULL);
   memset(call, 0, sizeof(*call));
   call->error = error;
   call->request.kind = kind;
@@ -110,8 +112,8 @@ static sdb_status read_records(sdb_context *context, sdb_call *call, sdb_records
   return status;
 }
 
-sdb_status sdb_get(sdb_context *context, const sdb_store *store, sdb_uuid id,
-    sdb_records **records, sdb_error *error) {
+sdb_status sdb_get(sdb_context *context, const sdb_store *store, sdb_uuid id, sdb_records **records,
+    sdb_error *error) {
   sdb_call call;
   sdb_status status = begin_call(context, store, SDB_REQUEST_GET, &call, error);
   if (status != SDB_OK) return status;
@@ -131,12 +133,14 @@ sdb_status sdb_list(sdb_context *context, const sdb_store *store, sdb_uuid befor
   return read_records(context, &call, records);
 }
 
-sdb_status sdb_singular(sdb_context *context, const sdb_store *store, sdb_records **records,
-    sdb_error *error) {
+sdb_status sdb_singular(
+    sdb_context *context, const sdb_store *store, sdb_records **records, sdb_error *error) {
   sdb_call call;
   sdb_status status = begin_call(context, store, SDB_REQUEST_SINGULAR, &call, error);
   if (status != SDB_OK) return status;
   return read_records(context, &call, records);
 }
 
-void sdb_records_free(sdb_records *records) { sdb_mem_free(sdb_platform_mem(), records); }
+void sdb_records_free(sdb_records *records) {
+  sdb_mem_free(sdb_platform_mem(), records);
+}

@@ -4,16 +4,15 @@
 #include "base/error.h"
 #include "server/context.h"
 #include "server/state.h"
+#include "ws/frame.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #define DAY_MS (24ULL * 60 * 60 * 1000)
-#define REMEMBER_REMOVES_MS (90 * DAY_MS)
-#define DEDUPE_WINDOW_MS (7 * DAY_MS)
+#define DEDUPE_WINDOW_MS_MIN (7 * DAY_MS)
 #define WORKERS_DEFAULT 4
-#define READERS_DEFAULT 2
 #define PING_INTERVAL_MS 30000
 #define HANDSHAKE_TIMEOUT_MS 10000
 #define CLOSE_WAIT_MS 3000
@@ -50,7 +49,7 @@ static sdb_status check_options(const sdb_database_options *options, sdb_error *
     wrong = "there must be 1 to 256 stores";
   else if (options->workers > SDB_WORKERS_MAX || options->readers > SDB_WORKERS_MAX)
     wrong = "workers and readers are at most 64";
-  else if (options->dedupe_window_ms && options->dedupe_window_ms < DEDUPE_WINDOW_MS)
+  else if (options->dedupe_window_ms && options->dedupe_window_ms < DEDUPE_WINDOW_MS_MIN)
     wrong = "dedupe_window_ms is at least 7 days";
   else if (options->server.depth_max > SDB_JSON_DEPTH_MAX)
     wrong = "depth_max is at most 64";
@@ -69,27 +68,32 @@ static sdb_status open_stores(sdb_database *database, const sdb_database_options
   return SDB_OK;
 }
 
-static sdb_status open_storage(sdb_database *database, const sdb_database_options *options,
-    sdb_error *error) {
-  sdb_sqlite_options sqlite = SDB_SQLITE_OPTIONS_INIT;
+static sdb_status open_storage(
+    sdb_database *database, const sdb_database_options *options, sdb_error *error) {
+  sdb_storage_store stores[SDB_STORES_MAX];
+  for (size_t i = 0; i < options->stores_count; i++) {
+    stores[i].name = sdb_store_name(options->stores[i]);
+    stores[i].type = sdb_store_type_of(options->stores[i]);
+  }
+  sdb_sqlite_options sqlite;
+  sdb_sqlite_options_init(&sqlite);
+  sqlite.mem = database->mem;
   sqlite.path = options->url + strlen(SCHEME);
-  sqlite.stores = options->stores;
+  sqlite.stores = stores;
   sqlite.stores_count = options->stores_count;
-  sqlite.durability_full = options->durability == SDB_DURABILITY_FULL;
-  sqlite.readers = options->readers ? options->readers : READERS_DEFAULT;
-  sqlite.remember_removes_ms =
-      options->remember_removes_ms ? options->remember_removes_ms : REMEMBER_REMOVES_MS;
-  sqlite.dedupe_window_ms =
-      options->dedupe_window_ms ? options->dedupe_window_ms : DEDUPE_WINDOW_MS;
-  sqlite.secure_delete = options->secure_delete;
   sqlite.sink = sdb_completions_sink(database);
+  if (options->durability == SDB_DURABILITY_NORMAL) sqlite.durability = SDB_SQLITE_NORMAL;
+  if (options->readers) sqlite.readers = options->readers;
+  if (options->remember_removes_ms) sqlite.remember_removes_ms = options->remember_removes_ms;
+  if (options->dedupe_window_ms) sqlite.dedupe_window_ms = options->dedupe_window_ms;
+  sqlite.secure_delete = options->secure_delete;
   sdb_status status = sdb_sqlite_open(&sqlite, &database->sqlite, error);
   if (status == SDB_OK) sdb_completions_wrap(database, sdb_sqlite_port(database->sqlite));
   return status;
 }
 
-static sdb_status open_net(sdb_database *database, const sdb_server_options *options,
-    sdb_error *error) {
+static sdb_status open_net(
+    sdb_database *database, const sdb_server_options *options, sdb_error *error) {
   sdb_limits limits = limits_of(options);
   sdb_net_options net = {
       .mem = database->mem,
@@ -109,8 +113,8 @@ static sdb_status open_net(sdb_database *database, const sdb_server_options *opt
   return sdb_net_create(&net, &database->net, error);
 }
 
-static sdb_status open_hub(sdb_database *database, const sdb_server_options *options,
-    sdb_error *error) {
+static sdb_status open_hub(
+    sdb_database *database, const sdb_server_options *options, sdb_error *error) {
   sdb_hub_options hub = {
       .mem = database->mem,
       .stores = database->stores,
@@ -133,8 +137,8 @@ static sdb_status open_stop_pipe(sdb_database *database, sdb_error *error) {
 }
 
 /* The application's signals are for the application's threads. */
-static sdb_status start_threads(sdb_database *database, const sdb_database_options *options,
-    sdb_error *error) {
+static sdb_status start_threads(
+    sdb_database *database, const sdb_database_options *options, sdb_error *error) {
   unsigned workers = options->workers ? options->workers : WORKERS_DEFAULT;
   sdb_status status = sdb_workers_start(&database->workers, database, workers);
   if (status == SDB_OK) {
@@ -146,11 +150,12 @@ static sdb_status start_threads(sdb_database *database, const sdb_database_optio
   return status;
 }
 
-static sdb_status open_parts(sdb_database *database, const sdb_database_options *options,
-    sdb_error *error) {
+static sdb_status open_parts(
+    sdb_database *database, const sdb_database_options *options, sdb_error *error) {
   sdb_status status = open_stop_pipe(database, error);
   if (status == SDB_OK) status = open_stores(database, options);
-  if (status == SDB_OK) status = sdb_identities_init(&database->identities, &options->server, error);
+  if (status == SDB_OK)
+    status = sdb_identities_init(&database->identities, &options->server, error);
   if (status == SDB_OK) status = open_net(database, &options->server, error);
   if (status == SDB_OK) status = open_storage(database, options, error);
   if (status == SDB_OK) status = open_hub(database, &options->server, error);
@@ -182,10 +187,13 @@ static void close_stop_pipe(sdb_database *database) {
 
 /* Everything but the threads, which have ended. */
 static void release_parts(sdb_database *database) {
-  if (database->sqlite) sdb_sqlite_close(database->sqlite);
+  sdb_sqlite_close(database->sqlite);
+  database->sqlite = NULL;
   if (database->hub) {
-    sdb_completions_deliver(database); /* what the storage finished while it closed */
-    sdb_server_drain(database);
+    do { /* what the storage finished while it closed, and what follows from that */
+      sdb_completions_deliver(database);
+      sdb_server_drain(database);
+    } while (database->in_flight > 0);
     sdb_hub_destroy(database->hub);
   }
   sdb_workers_destroy(&database->workers);
@@ -257,8 +265,8 @@ void sdb_database_close(sdb_database *database) {
   release_parts(database);
 }
 
-sdb_status sdb_database_open(const sdb_database_options *options, sdb_database **database,
-    sdb_error *error) {
+sdb_status sdb_database_open(
+    const sdb_database_options *options, sdb_database **database, sdb_error *error) {
   sdb_status status = check_options(options, error);
   if (status != SDB_OK) return status;
   sdb_database *made = create(options);
@@ -285,6 +293,6 @@ sdb_status sdb_subscribe(sdb_database *database, const sdb_store *store,
     if (status != SDB_OK) sdb_error_set(error, status, sdb_status_text(status), NULL, NULL);
     return status;
   }
-  return sdb_error_set(error, SDB_UNKNOWN_STORE, "the database was opened without this store", NULL,
-      NULL);
+  return sdb_error_set(
+      error, SDB_UNKNOWN_STORE, "the database was opened without this store", NULL, NULL);
 }

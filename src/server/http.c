@@ -6,8 +6,8 @@
  */
 #include "server/state.h"
 
-static void answer_text(sdb_database *database, sdb_net_answer *answer, unsigned status,
-    const char *text) {
+static void answer_text(
+    sdb_database *database, sdb_net_answer *answer, unsigned status, const char *text) {
   sdb_buffer_reset(&database->response);
   sdb_buffer_append_slice(&database->response, sdb_slice_of(text));
   answer->status = status;
@@ -40,8 +40,8 @@ static void accept_session(sdb_database *database, sdb_conn *conn, sdb_slice use
     return;
   }
   session->conn = conn;
-  session->peer = sdb_hub_on_connect(database->hub, user, expires_ms, session,
-      sdb_net_now_ms(database->net));
+  session->peer =
+      sdb_hub_on_connect(database->hub, user, expires_ms, session, sdb_net_now_ms(database->net));
   if (!session->peer) {
     sdb_mem_free(database->mem, session);
     refuse(answer, 1013);
@@ -65,15 +65,16 @@ static void upgrade(sdb_database *database, sdb_conn *conn, const sdb_net_reques
     accept_session(database, conn, sdb_slice_of(identity.user), identity.expires_ms, answer);
   } else {
     database->stats.unauthorized++;
-    sdb_server_log(database, SDB_LOG_WARN, "unauthorized", "refused the identity of a device at %.*s",
-        (int)request->remote.size, request->remote.data);
+    sdb_server_log(database, SDB_LOG_WARN, "unauthorized",
+        "refused the identity of a device at %.*s", (int)request->remote.size,
+        request->remote.data);
     refuse(answer, 4401);
   }
   memset(buffer, 0, sizeof(buffer));
 }
 
-void sdb_server_on_request(void *context, sdb_conn *conn, const sdb_net_request *request,
-    sdb_net_answer *answer) {
+void sdb_server_on_request(
+    void *context, sdb_conn *conn, const sdb_net_request *request, sdb_net_answer *answer) {
   sdb_database *database = context;
   if (database->draining) {
     answer_text(database, answer, 503, "shutting down\n");

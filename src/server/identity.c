@@ -8,8 +8,8 @@
 #include "json/json.h"
 #include <strings.h>
 
-sdb_status sdb_identities_init(sdb_identities *identities, const sdb_server_options *options,
-    sdb_error *error) {
+sdb_status sdb_identities_init(
+    sdb_identities *identities, const sdb_server_options *options, sdb_error *error) {
   memset(identities, 0, sizeof(*identities));
   identities->authenticate = options->authenticate;
   identities->context = options->authenticate_context;
@@ -93,8 +93,7 @@ static sdb_slice pair_value(sdb_slice list, char separator, const char *name) {
   while (list.size > 0) {
     const char *end = memchr(list.data, separator, list.size);
     size_t size = end ? (size_t)(end - list.data) : list.size;
-    if (size > name_size && list.data[name_size] == '=' &&
-        memcmp(list.data, name, name_size) == 0)
+    if (size > name_size && list.data[name_size] == '=' && memcmp(list.data, name, name_size) == 0)
       return sdb_slice_make(list.data + name_size + 1, size - name_size - 1);
     size_t step = end ? size + 1 : size;
     list = sdb_slice_make(list.data + step, list.size - step);

@@ -15,8 +15,8 @@ typedef struct sdb_identities {
 } sdb_identities;
 
 /* SDB_INVALID_ARGUMENT or SDB_NO_MEMORY where a key is no good. */
-SDB_MUST_CHECK sdb_status sdb_identities_init(sdb_identities *identities,
-    const sdb_server_options *options, sdb_error *error);
+SDB_MUST_CHECK sdb_status sdb_identities_init(
+    sdb_identities *identities, const sdb_server_options *options, sdb_error *error);
 void sdb_identities_free(sdb_identities *identities);
 
 /* Whether `token` is somebody's at `now_ms`; then `identity` says whose. */

@@ -3,8 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void sdb_server_log(sdb_database *database, sdb_log_level level, const char *event,
-    const char *format, ...) {
+void sdb_server_log(
+    sdb_database *database, sdb_log_level level, const char *event, const char *format, ...) {
   if (!database->log) return;
   char message[512];
   va_list arguments;

@@ -16,8 +16,8 @@ static void on_message(void *context, sdb_conn *conn, void *tag, char *message, 
   sdb_database *database = context;
   sdb_session *session = tag;
   if (database->draining || !session) return;
-  sdb_hub_on_message(database->hub, session->peer, sdb_slice_make(message, size),
-      sdb_net_now_ms(database->net));
+  sdb_hub_on_message(
+      database->hub, session->peer, sdb_slice_make(message, size), sdb_net_now_ms(database->net));
 }
 
 static void on_output_level(void *context, sdb_conn *conn, void *tag, size_t bytes) {
@@ -40,7 +40,9 @@ static void on_closed(void *context, sdb_conn *conn, void *tag) {
   sdb_mem_free(database->mem, session);
 }
 
-static void on_woken(void *context) { (void)context; /* turn_end does what there is to do */ }
+static void on_woken(void *context) {
+  (void)context; /* turn_end does what there is to do */
+}
 
 static void on_timer(void *context) {
   sdb_database *database = context;

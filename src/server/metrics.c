@@ -11,13 +11,13 @@ static void write_line(sdb_buffer *to, const char *name, const char *labels, dou
 
 static void write_head(sdb_buffer *to, const char *name, const char *type, const char *help) {
   char line[256];
-  int size = snprintf(line, sizeof(line), "# HELP syncdb_%s %s\n# TYPE syncdb_%s %s\n", name, help,
-      name, type);
+  int size = snprintf(
+      line, sizeof(line), "# HELP syncdb_%s %s\n# TYPE syncdb_%s %s\n", name, help, name, type);
   if (size > 0 && (size_t)size < sizeof(line)) sdb_buffer_append(to, line, (size_t)size);
 }
 
-static void write_one(sdb_buffer *to, const char *name, const char *type, const char *help,
-    uint64_t value) {
+static void write_one(
+    sdb_buffer *to, const char *name, const char *type, const char *help, uint64_t value) {
   write_head(to, name, type, help);
   write_line(to, name, "", (double)value);
 }
@@ -42,8 +42,8 @@ static void write_histogram(sdb_buffer *to, const char *name, const char *help,
 
 static void write_storage(sdb_database *database, sdb_buffer *to) {
   static const char *const SIZES[] = {"1", "4", "16", "64", "256", "1024", "4096", "+Inf"};
-  static const char *const TIMES[] = {"0.00025", "0.0005", "0.001", "0.0025", "0.005", "0.025",
-      "0.1", "+Inf"};
+  static const char *const TIMES[] = {
+      "0.00025", "0.0005", "0.001", "0.0025", "0.005", "0.025", "0.1", "+Inf"};
   _Static_assert(SDB_COUNT_OF(SIZES) == SDB_COMMIT_SIZE_BUCKETS, "a bound a bucket");
   _Static_assert(SDB_COUNT_OF(TIMES) == SDB_COMMIT_TIME_BUCKETS, "a bound a bucket");
   sdb_storage_stats stats = {0};
@@ -53,8 +53,8 @@ static void write_storage(sdb_database *database, sdb_buffer *to) {
   write_histogram(to, "commit_seconds", "Time of one transaction, its sync included.",
       stats.commit_time_buckets, TIMES, SDB_COMMIT_TIME_BUCKETS,
       (double)stats.commit_time_us / 1e6);
-  write_one(to, "commits_failed_total", "counter", "Transactions that failed.",
-      stats.commits_failed);
+  write_one(
+      to, "commits_failed_total", "counter", "Transactions that failed.", stats.commits_failed);
   write_one(to, "storage_in_flight", "gauge", "Operations that the storage works on.",
       database->in_flight);
 }
@@ -89,8 +89,8 @@ static void write_hub(sdb_database *database, sdb_buffer *to) {
       stats.partials_sent);
   write_one(to, "partials_folded_total", "counter", "Partials held back for a slow reader.",
       stats.partials_folded);
-  write_one(to, "catch_up_pages_total", "counter", "Pages of missed events read.",
-      stats.catch_up_pages);
+  write_one(
+      to, "catch_up_pages_total", "counter", "Pages of missed events read.", stats.catch_up_pages);
   write_one(to, "catch_up_events_total", "counter", "Missed events sent.", stats.catch_up_events);
 }
 
@@ -105,14 +105,14 @@ static void write_net(sdb_database *database, sdb_buffer *to) {
   write_one(to, "accepted_total", "counter", "Connections accepted.", stats.accepted);
   write_one(to, "refused_origin_total", "counter", "Upgrades refused for their origin.",
       stats.refused_origin);
-  write_one(to, "refused_http_total", "counter", "Requests refused as malformed.",
-      stats.refused_http);
+  write_one(
+      to, "refused_http_total", "counter", "Requests refused as malformed.", stats.refused_http);
   write_one(to, "unauthorized_total", "counter", "Devices without a valid identity.",
       database->stats.unauthorized);
   write_one(to, "protocol_errors_total", "counter", "Connections closed for broken frames.",
       stats.protocol_errors);
-  write_one(to, "slow_readers_closed_total", "counter", "Connections closed for reading too slowly.",
-      stats.slow_closed + hub.slow_readers_closed);
+  write_one(to, "slow_readers_closed_total", "counter",
+      "Connections closed for reading too slowly.", stats.slow_closed + hub.slow_readers_closed);
   write_one(to, "received_bytes_total", "counter", "Bytes received.", stats.bytes_in);
   write_one(to, "sent_bytes_total", "counter", "Bytes sent.", stats.bytes_out);
   write_one(to, "messages_received_total", "counter", "Messages received.", stats.messages_in);

@@ -1,8 +1,12 @@
 /* server/outputs.c: carries out what the hub says. */
 #include "server/state.h"
 
-static void retain_frames(void *frames) { sdb_frames_retain(frames); }
-static void release_frames(void *frames) { sdb_frames_release(frames); }
+static void retain_frames(void *frames) {
+  sdb_frames_retain(frames);
+}
+static void release_frames(void *frames) {
+  sdb_frames_release(frames);
+}
 
 static void on_send(const sdb_hub_output *output) {
   sdb_session *session = output->tag;
@@ -73,11 +77,21 @@ static void on_done(sdb_database *database, const sdb_hub_output *output) {
 
 static void carry_out(sdb_database *database, const sdb_hub_output *output) {
   switch (output->kind) {
-  case SDB_HUB_SEND: on_send(output); break;
-  case SDB_HUB_CLOSE: on_close(database, output); break;
-  case SDB_HUB_AUTHENTICATE: on_authenticate(database, output); break;
-  case SDB_HUB_EVENT: on_event(database, output); break;
-  case SDB_HUB_DONE: on_done(database, output); break;
+  case SDB_HUB_SEND:
+    on_send(output);
+    break;
+  case SDB_HUB_CLOSE:
+    on_close(database, output);
+    break;
+  case SDB_HUB_AUTHENTICATE:
+    on_authenticate(database, output);
+    break;
+  case SDB_HUB_EVENT:
+    on_event(database, output);
+    break;
+  case SDB_HUB_DONE:
+    on_done(database, output);
+    break;
   }
 }
 

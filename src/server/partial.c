@@ -36,11 +36,11 @@ sdb_status sdb_partial_begin(sdb_context *context, const sdb_store *store, sdb_s
   sdb_database *database = context->database;
   int index = sdb_context_store(context, store);
   if (index < 0)
-    return sdb_error_set(error, SDB_UNKNOWN_STORE, "the database was opened without this store",
-        NULL, NULL);
+    return sdb_error_set(
+        error, SDB_UNKNOWN_STORE, "the database was opened without this store", NULL, NULL);
   if (sdb_store_type_of(store) != SDB_STORE_EVENT)
-    return sdb_error_set(error, SDB_INVALID_ARGUMENT, "a singular store has no partials", NULL,
-        NULL);
+    return sdb_error_set(
+        error, SDB_INVALID_ARGUMENT, "a singular store has no partials", NULL, NULL);
   sdb_partial *made = sdb_mem_zero(database->mem, sizeof(*made));
   if (!made) return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
   made->context = context;
@@ -73,14 +73,14 @@ static void on_change_done(sdb_call *call) {
 }
 
 /* A change that is not waited for. Behind the call stand the handle and copies of what it carries. */
-static sdb_status change(sdb_partial *partial, sdb_request_kind kind, sdb_slice field,
-    sdb_slice text) {
+static sdb_status change(
+    sdb_partial *partial, sdb_request_kind kind, sdb_slice field, sdb_slice text) {
   sdb_status failed = atomic_load(&partial->failed);
   if (failed != SDB_OK && kind == SDB_REQUEST_PARTIAL_APPEND) return failed;
   sdb_database *database = partial->context->database;
   if (field.size > SIZE_MAX / 4 || text.size > SIZE_MAX / 4) return SDB_TOO_LARGE;
-  sdb_call *call = sdb_call_create(database,
-      sizeof(partial) + partial->context->user_size + field.size + text.size);
+  sdb_call *call = sdb_call_create(
+      database, sizeof(partial) + partial->context->user_size + field.size + text.size);
   if (!call) return SDB_NO_MEMORY;
   call->request = request_of(partial, kind);
   char *to = call->argument;
@@ -133,8 +133,8 @@ sdb_status sdb_partial_commit(sdb_partial *partial, sdb_receipt *receipt, sdb_er
 
 /* What can fail here is that the database closes, and then the hub aborts every partial. */
 static void send_abort(sdb_partial *partial) {
-  sdb_status status = change(partial, SDB_REQUEST_PARTIAL_ABORT, (sdb_slice){NULL, 0},
-      (sdb_slice){NULL, 0});
+  sdb_status status =
+      change(partial, SDB_REQUEST_PARTIAL_ABORT, (sdb_slice){NULL, 0}, (sdb_slice){NULL, 0});
   (void)status;
 }
 
@@ -154,4 +154,6 @@ void sdb_context_abort_partials(sdb_context *context) {
   }
 }
 
-sdb_uuid sdb_partial_id(const sdb_partial *partial) { return partial->id; }
+sdb_uuid sdb_partial_id(const sdb_partial *partial) {
+  return partial->id;
+}

@@ -37,21 +37,21 @@ static sdb_status check_identity(const sdb_database *database, const char *host,
 static void run_listen(sdb_call *call, sdb_database *database) {
   listen_arguments *arguments = call->argument;
   sdb_error error;
-  sdb_status status = sdb_net_listen(database->net, arguments->host, arguments->port,
-      &arguments->bound, &error);
+  sdb_status status =
+      sdb_net_listen(database->net, arguments->host, arguments->port, &arguments->bound, &error);
   sdb_call_complete(call, status, &error);
 }
 
-sdb_status sdb_listen(sdb_database *database, const char *host, uint16_t port, uint16_t *bound,
-    sdb_error *error) {
+sdb_status sdb_listen(
+    sdb_database *database, const char *host, uint16_t port, uint16_t *bound, sdb_error *error) {
   sdb_status status = check_identity(database, host, error);
   if (status != SDB_OK) return status;
   listen_arguments arguments = {host, port, 0};
   sdb_call call = {.run = run_listen, .argument = &arguments, .error = error};
   status = sdb_call_wait(database, &call);
   if (status != SDB_OK) return status;
-  sdb_server_log(database, SDB_LOG_INFO, "listening", "listening on %s port %u", host,
-      arguments.bound);
+  sdb_server_log(
+      database, SDB_LOG_INFO, "listening", "listening on %s port %u", host, arguments.bound);
   if (bound) *bound = arguments.bound;
   return SDB_OK;
 }
@@ -76,7 +76,9 @@ static void on_signal(int number) {
   if (fd >= 0) wake(fd);
 }
 
-void sdb_stop(sdb_database *database) { wake(database->stop_pipe[1]); }
+void sdb_stop(sdb_database *database) {
+  wake(database->stop_pipe[1]);
+}
 
 static sdb_status wait_for_stop(int fd) {
   struct pollfd waited = {.fd = fd, .events = POLLIN};

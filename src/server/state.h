@@ -49,7 +49,7 @@ struct sdb_database {
   sdb_buffer response; /* the body of the HTTP answer that is being given */
   sdb_identities identities;
   sdb_server_stats stats;
-  bool draining;           /* clients' messages are dropped: the database is closing */
+  bool draining;               /* clients' messages are dropped: the database is closing */
   sdb_call *waits_for_storage; /* closing: completed once nothing is in flight */
   sdb_call *waits_for_peers;   /* closing: completed once no connection is left, or at: */
   uint64_t peers_deadline_ms;
@@ -94,8 +94,8 @@ void sdb_completions_wrap(sdb_database *database, const sdb_storage_port *port);
 void sdb_completions_deliver(sdb_database *database);
 
 /* ---- http.c ---- */
-void sdb_server_on_request(void *context, sdb_conn *conn, const sdb_net_request *request,
-    sdb_net_answer *answer);
+void sdb_server_on_request(
+    void *context, sdb_conn *conn, const sdb_net_request *request, sdb_net_answer *answer);
 
 /* ---- metrics.c ---- */
 /* Prometheus text; sticky status in `to`. */

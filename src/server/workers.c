@@ -67,8 +67,8 @@ static sdb_slice put(char **to, sdb_slice text) {
 }
 
 static sdb_pending_event *copy_event(sdb_workers *workers, const sdb_hub_output *output) {
-  sdb_pending_event *pending = sdb_mem_alloc(workers->database->mem,
-      sizeof(*pending) + output->row.object.size + output->previous.size);
+  sdb_pending_event *pending = sdb_mem_alloc(
+      workers->database->mem, sizeof(*pending) + output->row.object.size + output->previous.size);
   if (!pending) return NULL;
   char *text = (char *)(pending + 1);
   pending->next = NULL;
@@ -133,8 +133,8 @@ static void end_event(sdb_workers *workers, sdb_lane *lane) {
 
 /* A subscription is only ever added, at the head: from the head seen under the lock on, the list
  * does not change. */
-static void call_subscribers(sdb_workers *workers, const sdb_pending_event *pending,
-    sdb_subscription *subscription) {
+static void call_subscribers(
+    sdb_workers *workers, const sdb_pending_event *pending, sdb_subscription *subscription) {
   sdb_database *database = workers->database;
   sdb_context *context = sdb_context_make(database, sdb_slice_of(pending->event.user));
   if (!context) {
@@ -214,7 +214,7 @@ size_t sdb_workers_stop(sdb_workers *workers) {
 
 void sdb_workers_destroy(sdb_workers *workers) {
   if (!workers->database) return; /* never started */
-  drop_waiting(workers); /* what the loop added after the stop */
+  drop_waiting(workers);          /* what the loop added after the stop */
   while (workers->subscriptions) {
     sdb_subscription *subscription = workers->subscriptions;
     workers->subscriptions = subscription->next;
@@ -224,8 +224,8 @@ void sdb_workers_destroy(sdb_workers *workers) {
   pthread_mutex_destroy(&workers->lock);
 }
 
-sdb_status sdb_workers_subscribe(sdb_workers *workers, uint16_t store,
-    sdb_subscriber_fn subscriber, void *argument) {
+sdb_status sdb_workers_subscribe(
+    sdb_workers *workers, uint16_t store, sdb_subscriber_fn subscriber, void *argument) {
   sdb_subscription *subscription = sdb_mem_zero(workers->database->mem, sizeof(*subscription));
   if (!subscription) return SDB_NO_MEMORY;
   subscription->store = store;

@@ -34,15 +34,15 @@ typedef struct sdb_workers {
   unsigned threads_count;
 } sdb_workers;
 
-SDB_MUST_CHECK sdb_status sdb_workers_start(sdb_workers *workers, sdb_database *database,
-    unsigned count);
+SDB_MUST_CHECK sdb_status sdb_workers_start(
+    sdb_workers *workers, sdb_database *database, unsigned count);
 
 /* Lets what runs finish, drops what waits (gives how many), joins the threads. */
 size_t sdb_workers_stop(sdb_workers *workers);
 void sdb_workers_destroy(sdb_workers *workers);
 
-SDB_MUST_CHECK sdb_status sdb_workers_subscribe(sdb_workers *workers, uint16_t store,
-    sdb_subscriber_fn subscriber, void *argument);
+SDB_MUST_CHECK sdb_status sdb_workers_subscribe(
+    sdb_workers *workers, uint16_t store, sdb_subscriber_fn subscriber, void *argument);
 
 /* As sdb_hub_options.subscribed; `workers` is its context. */
 bool sdb_workers_subscribed(void *workers, uint16_t store);

@@ -1,0 +1,147 @@
+/* examples/chat/chat.c: the brief's application: a chat that answers.
+ *
+ * Two stores: `chat_message` holds a user's messages and the answers, `account`
+ * the one account of a user. Clients may create messages of their own and
+ * delete messages; every message is answered, word by word, by a subscriber.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syncdb/syncdb.h>
+#include <time.h>
+
+/* ---- the stores ---- */
+
+static sdb_status validate_message(
+    void *context, sdb_action action, const sdb_object *object, sdb_error *error) {
+  (void)context;
+  if (action == SDB_ACTION_CREATE && !sdb_object_is(object, "role", "user"))
+    return sdb_reject(error, "Only user messages can be created!");
+  if (action != SDB_ACTION_CREATE && action != SDB_ACTION_DELETE)
+    return sdb_reject(error, "Only create and delete actions can be performed.");
+  return SDB_OK;
+}
+
+static const sdb_field MESSAGE_FIELDS[] = {
+    {.name = "role", .type = SDB_TYPE_STRING},
+    {.name = "content", .type = SDB_TYPE_STRING},
+    {.name = NULL},
+};
+
+static const sdb_field ACCOUNT_FIELDS[] = {
+    {.name = "name", .type = SDB_TYPE_STRING, .length_min = 1, .length_max = 100},
+    {.name = NULL},
+};
+
+static sdb_store *make_store(const sdb_store_definition *definition) {
+  sdb_store *store;
+  sdb_error error;
+  if (sdb_store_create(definition, &store, &error) == SDB_OK) return store;
+  fprintf(stderr, "store %s: %s\n", definition->name, error.message);
+  exit(1);
+}
+
+static sdb_store *make_message_store(void) {
+  sdb_store_definition definition = SDB_STORE_DEFINITION_INIT;
+  definition.name = "chat_message";
+  definition.type = SDB_STORE_EVENT;
+  definition.fields = MESSAGE_FIELDS;
+  definition.validate_update = validate_message;
+  return make_store(&definition);
+}
+
+static sdb_store *make_account_store(void) {
+  sdb_store_definition definition = SDB_STORE_DEFINITION_INIT;
+  definition.name = "account";
+  definition.type = SDB_STORE_SINGULAR;
+  definition.fields = ACCOUNT_FIELDS;
+  return make_store(&definition);
+}
+
+/* ---- the answer ---- */
+
+static const char *const WORDS[] = {"Hello, ", "how ", "can ", "I ", "help ", "you?"};
+#define WORDS_COUNT (sizeof(WORDS) / sizeof(WORDS[0]))
+
+/* As a language model would: a word now and then. */
+static void think(void) {
+  struct timespec pause = {0, 80 * 1000 * 1000};
+  nanosleep(&pause, NULL);
+}
+
+/* Runs on a worker thread, so it may take its time. If it fails half way, the partial is aborted when
+ * the context ends, and devices drop it. */
+static void answer(const sdb_event *event, sdb_context *context, void *argument) {
+  (void)argument;
+  if (event->action != SDB_ACTION_CREATE) return;
+  sdb_error error;
+  sdb_partial *partial;
+  sdb_status status = sdb_partial_begin(context, event->store,
+      sdb_slice_of("{\"role\":\"assistant\",\"content\":\"\"}"), &partial, &error);
+  if (status != SDB_OK) {
+    fprintf(stderr, "cannot answer %s: %s\n", event->user, error.message);
+    return;
+  }
+  for (size_t i = 0; i < WORDS_COUNT && status == SDB_OK; i++) {
+    status = sdb_partial_append(partial, "content", sdb_slice_of(WORDS[i]));
+    think();
+  }
+  status = sdb_partial_commit(partial, NULL, &error);
+  if (status != SDB_OK) fprintf(stderr, "cannot answer %s: %s\n", event->user, error.message);
+}
+
+/* ---- the server ---- */
+
+static void log_line(void *context, sdb_log_level level, const char *event, const char *message) {
+  (void)context;
+  if (level <= SDB_LOG_INFO) fprintf(stderr, "%s: %s\n", event, message);
+}
+
+static void print_welcome(uint16_t port) {
+  printf("listening on ws://127.0.0.1:%u\n\n"
+         "Talk to it from another terminal:\n\n"
+         "  build/bin/syncdb connect 'ws://127.0.0.1:%u/?user=ada'\n\n"
+         "and paste these two lines:\n\n"
+         "  {\"type\":\"client_hello\",\"data\":{\"syncStatus\":{}}}\n"
+         "  {\"type\":\"update\",\"data\":{\"store\":\"chatMessage\",\"object\":{\"role\":\"user\","
+         "\"content\":\"hi\"},\"clientId\":\"fed649ad-f26f-4fcb-ad05-d1b70049fa1f\"}}\n\n"
+         "Ctrl-C ends it; what was said is kept.\n",
+      port, port);
+  fflush(stdout);
+}
+
+static int run(sdb_database *database, const sdb_store *messages, uint16_t port) {
+  sdb_error error;
+  if (sdb_subscribe(database, messages, answer, NULL, &error) != SDB_OK ||
+      sdb_listen(database, "127.0.0.1", port, &port, &error) != SDB_OK) {
+    fprintf(stderr, "%s\n", error.message);
+    return 1;
+  }
+  print_welcome(port);
+  return sdb_run(database) == SDB_OK ? 0 : 1;
+}
+
+/* usage: chat [URL [PORT]] */
+int main(int argc, char **argv) {
+  sdb_store *messages = make_message_store();
+  sdb_store *stores[] = {messages, make_account_store()};
+
+  sdb_database_options options = SDB_DATABASE_OPTIONS_INIT;
+  options.url = argc > 1 ? argv[1] : "sqlite://chat.sqlite";
+  options.stores = stores;
+  options.stores_count = 2;
+  options.server.dev_auth = true; /* believes ?user=NAME: for trying out, on loopback only */
+  options.log = log_line;
+
+  sdb_error error;
+  sdb_database *database;
+  if (sdb_database_open(&options, &database, &error) != SDB_OK) {
+    fprintf(stderr, "%s\n", error.message);
+    return 1;
+  }
+  int code = run(database, messages, (uint16_t)(argc > 2 ? atoi(argv[2]) : 8080));
+  sdb_database_close(database);
+  sdb_store_destroy(stores[0]);
+  sdb_store_destroy(stores[1]);
+  return code;
+}
