@@ -69,7 +69,8 @@ static void think(void) {
   nanosleep(&pause, NULL);
 }
 
-/* Runs on a worker thread, so it may take its time. If it fails half way, the partial is aborted when
+/* Runs on a worker thread, so it may take its time. If it fails half way, the partial is aborted
+ * when
  * the context ends, and devices drop it. */
 static void answer(const sdb_event *event, sdb_context *context, void *argument) {
   (void)argument;
@@ -139,7 +140,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "%s\n", error.message);
     return 1;
   }
-  int code = run(database, messages, (uint16_t)(argc > 2 ? atoi(argv[2]) : 8080));
+  int code = run(database, messages, argc > 2 ? (uint16_t)strtoul(argv[2], NULL, 10) : 8080);
   sdb_database_close(database);
   sdb_store_destroy(stores[0]);
   sdb_store_destroy(stores[1]);

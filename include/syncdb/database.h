@@ -48,7 +48,8 @@ typedef enum sdb_log_level {
 } sdb_log_level;
 
 /* One thing that happened. `event` is a fixed word ("listening", "slow_reader_closed"), `message` a
- * sentence for people. Both are valid during the call only and never hold a secret. Called on any of
+ * sentence for people. Both are valid during the call only and never hold a secret. Called on any
+ * of
  * the library's threads, several at once; it must not call the library back. */
 typedef void (*sdb_log_fn)(
     void *context, sdb_log_level level, const char *event, const char *message);
@@ -62,7 +63,8 @@ typedef struct sdb_database_options {
   size_t stores_count;      /* 1 to 256 */
   sdb_durability durability;
   uint64_t remember_removes_ms; /* how long a device may be away and still be told of removes one
-                                   by one; longer: it is reset and loads all anew. Default 90 days */
+                                   by one; longer: it is reset and loads all anew. Default 90 days
+                                   */
   uint64_t dedupe_window_ms;    /* how long client ids are remembered. Default and least: 7 days */
   bool secure_delete;           /* overwrite what is removed with zeros in the file */
   uint32_t workers;             /* threads for subscribers; default 4 */
@@ -81,7 +83,8 @@ typedef struct sdb_database sdb_database;
  * sdb_database_close.
  * SDB_INVALID_ARGUMENT: the url or an option; SDB_BAD_DEFINITION: two stores with one name, or a
  * stored store of another type; SDB_BUSY: another server has it open; SDB_BAD_FORMAT: not a
- * database of ours, a newer version's, or damaged; SDB_IO; SDB_NO_MEMORY. error->message tells more. */
+ * database of ours, a newer version's, or damaged; SDB_IO; SDB_NO_MEMORY. error->message tells
+ * more. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_database_open(
     const sdb_database_options *options, sdb_database **database, sdb_error *error);
 
@@ -102,7 +105,8 @@ typedef struct sdb_context sdb_context;
 SDB_API SDB_MUST_CHECK sdb_status sdb_context_create(
     sdb_database *database, const char *user, sdb_context **context);
 
-/* One more reference; gives `context` back. It must be released before sdb_database_close. */
+/* One more reference; gives `context` back. It must be released before sdb_database_close.
+ * Never fails. */
 SDB_API sdb_context *sdb_context_retain(sdb_context *context);
 
 /* One reference less. With the last one the context's partials that were neither committed nor
@@ -112,7 +116,8 @@ SDB_API void sdb_context_release(sdb_context *context);
 /* The user's name. Valid as long as the context. Never fails. */
 SDB_API const char *sdb_context_user(const sdb_context *context);
 
-/* ---- changes by the application: the schema is checked, the rules (which are for clients) are not ---- */
+/* ---- changes by the application: the schema is checked, the rules (which are for clients) are
+ * not ---- */
 
 /* What a change was stored as. */
 typedef struct sdb_receipt {
@@ -120,7 +125,8 @@ typedef struct sdb_receipt {
   sdb_uuid event_id; /* its place in the user's log */
 } sdb_receipt;
 
-/* Creates an object of an event store, or creates or replaces that of a singular store, and sends it
+/* Creates an object of an event store, or creates or replaces that of a singular store, and sends
+ * it
  * to the user's devices. Blocks until it is durable. `object` is JSON text, `$createdAt` is added.
  * `receipt` and `error` may be NULL.
  * SDB_BAD_JSON, SDB_INVALID_OBJECT (error->path), SDB_TOO_LARGE: not stored, do not retry;
@@ -135,7 +141,8 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_push(sdb_context *context, const sdb_store
 SDB_API SDB_MUST_CHECK sdb_status sdb_update(sdb_context *context, const sdb_store *store,
     sdb_uuid id, sdb_slice object, sdb_receipt *receipt, sdb_error *error);
 
-/* Removes object `id`; in a singular store the nil id means the one there is. Errors as sdb_update. */
+/* Removes object `id`; in a singular store the nil id means the one there is. Errors as
+ * sdb_update. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_remove(sdb_context *context, const sdb_store *store,
     sdb_uuid id, sdb_receipt *receipt, sdb_error *error);
 
@@ -165,7 +172,8 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_get(sdb_context *context, const sdb_store 
 SDB_API SDB_MUST_CHECK sdb_status sdb_list(sdb_context *context, const sdb_store *store,
     sdb_uuid before, uint32_t limit, sdb_records **records, sdb_error *error);
 
-/* The one object of a singular store: one record. Errors as sdb_get; SDB_NOT_FOUND: there is none. */
+/* The one object of a singular store: one record. Errors as sdb_get; SDB_NOT_FOUND: there is none.
+ * */
 SDB_API SDB_MUST_CHECK sdb_status sdb_singular(
     sdb_context *context, const sdb_store *store, sdb_records **records, sdb_error *error);
 
@@ -176,18 +184,23 @@ SDB_API void sdb_records_free(sdb_records *records);
 
 /* Shown on the user's devices as it grows, kept in memory only, and stored by its commit. A handle
  * belongs to the context it was begun with and is gone after commit (when that succeeds), after
- * abort, and after the context's last release (which aborts it). One thread at a time may use it. */
+ * abort, and after the context's last release (which aborts it). One thread at a time may use it.
+ * */
 typedef struct sdb_partial sdb_partial;
 
-/* Begins one of an event store. `object` is the object so far, as {"role":"assistant","content":""}:
+/* Begins one of an event store. `object` is the object so far, as
+ * {"role":"assistant","content":""}:
  * a JSON object that need not satisfy the schema yet. Blocks until its id is reserved. Errors as
- * sdb_push; SDB_LIMIT: the user has too many open partials; SDB_INVALID_ARGUMENT: a singular store. */
+ * sdb_push; SDB_LIMIT: the user has too many open partials; SDB_INVALID_ARGUMENT: a singular
+ * store. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_partial_begin(sdb_context *context, const sdb_store *store,
     sdb_slice object, sdb_partial **partial, sdb_error *error);
 
-/* Appends `text` (plain UTF-8, not JSON) to the top-level string field `field`, which must be there.
+/* Appends `text` (plain UTF-8, not JSON) to the top-level string field `field`, which must be
+ * there.
  * Does not wait: an error of an earlier call is given by the next one and by the commit.
- * SDB_INVALID_OBJECT: no such string field, or not UTF-8; SDB_TOO_LARGE; SDB_CLOSED; SDB_NO_MEMORY. */
+ * SDB_INVALID_OBJECT: no such string field, or not UTF-8; SDB_TOO_LARGE; SDB_CLOSED;
+ * SDB_NO_MEMORY. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_partial_append(
     sdb_partial *partial, const char *field, sdb_slice text);
 
@@ -200,7 +213,8 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_partial_set(sdb_partial *partial, sdb_slic
 SDB_API SDB_MUST_CHECK sdb_status sdb_partial_commit(
     sdb_partial *partial, sdb_receipt *receipt, sdb_error *error);
 
-/* Gives it up: devices drop it, nothing is stored, the handle is gone. NULL is allowed. Never fails. */
+/* Gives it up: devices drop it, nothing is stored, the handle is gone. NULL is allowed. Never
+ * fails. */
 SDB_API void sdb_partial_abort(sdb_partial *partial);
 
 /* The id that the object will have. Never fails. */
@@ -226,7 +240,8 @@ typedef struct sdb_event {
 typedef void (*sdb_subscriber_fn)(const sdb_event *event, sdb_context *context, void *argument);
 
 /* Calls `subscriber` for each change that a client makes in `store` from now on, after it is
- * durable. Changes by the application itself (sdb_push...) are not told, so answering a message with
+ * durable. Changes by the application itself (sdb_push...) are not told, so answering a message
+ * with
  * a message does not answer the answer. Several subscribers of one store are called one after
  * another. Events not yet handled when the process ends are not told again. SDB_UNKNOWN_STORE;
  * SDB_NO_MEMORY; SDB_CONFLICT: inside a callback of the loop; SDB_CLOSED. */

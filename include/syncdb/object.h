@@ -33,7 +33,8 @@ SDB_API void sdb_builder_destroy(sdb_builder *builder);
 SDB_API void sdb_builder_string(sdb_builder *builder, const char *name, sdb_slice text);
 /* Adds an integer member, as sdb_builder_string does a string. Errors stick. */
 SDB_API void sdb_builder_integer(sdb_builder *builder, const char *name, int64_t value);
-/* Adds a number member, written so that it reads back as the same double. Errors stick. */
+/* Adds a number member, written so that it reads back as the same double. Its errors
+ * stick, as those of sdb_builder_string do: they show in sdb_builder_text. */
 SDB_API void sdb_builder_number(sdb_builder *builder, const char *name, double value);
 /* Adds true or false, as sdb_builder_string does a string. Errors stick. */
 SDB_API void sdb_builder_boolean(sdb_builder *builder, const char *name, bool value);

@@ -9,7 +9,8 @@
 const char *sdb_status_name(sdb_status status) {
   switch (status) {
 #define SDB_STATUS_CASE(name, value, code, text)                                                   \
-  case SDB_##name: return code;
+  case SDB_##name:                                                                                 \
+    return code;
     SDB_STATUS_MAP(SDB_STATUS_CASE)
 #undef SDB_STATUS_CASE
   }
@@ -19,7 +20,8 @@ const char *sdb_status_name(sdb_status status) {
 const char *sdb_status_text(sdb_status status) {
   switch (status) {
 #define SDB_STATUS_CASE(name, value, code, text)                                                   \
-  case SDB_##name: return text;
+  case SDB_##name:                                                                                 \
+    return text;
     SDB_STATUS_MAP(SDB_STATUS_CASE)
 #undef SDB_STATUS_CASE
   }
@@ -47,8 +49,8 @@ void sdb_text_copy(char *to, size_t capacity, sdb_slice text) {
   sdb_text_append(to, capacity, text);
 }
 
-sdb_status sdb_error_set(sdb_error *error, sdb_status status, const char *a, const char *b,
-    const char *c) {
+sdb_status sdb_error_set(
+    sdb_error *error, sdb_status status, const char *a, const char *b, const char *c) {
   if (!error) return status;
   error->status = status;
   error->offset = 0;

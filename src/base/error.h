@@ -8,8 +8,8 @@
 /* Sets `*error` (when not NULL) to `status` with the concatenation of up to
  * three parts (each may be NULL) as its message, cut at a character; offset 0,
  * path "". Gives back `status`. */
-sdb_status sdb_error_set(sdb_error *error, sdb_status status, const char *a, const char *b,
-    const char *c);
+sdb_status sdb_error_set(
+    sdb_error *error, sdb_status status, const char *a, const char *b, const char *c);
 
 /* Copies `text` to `to` (of `capacity` bytes, NUL included), cut at a UTF-8 character. */
 void sdb_text_copy(char *to, size_t capacity, sdb_slice text);

@@ -31,7 +31,9 @@ static inline sdb_seq sdb_seq_next(sdb_seq last, uint64_t now_ms) {
   return from_clock > last ? from_clock : last + 1;
 }
 
-static inline uint64_t sdb_seq_ms(sdb_seq seq) { return seq >> SDB_SEQ_COUNTER_BITS; }
+static inline uint64_t sdb_seq_ms(sdb_seq seq) {
+  return seq >> SDB_SEQ_COUNTER_BITS;
+}
 
 /* The UUIDv7 of `seq` in the database `database`. */
 sdb_uuid sdb_seq_to_uuid(sdb_seq seq, sdb_uuid database);

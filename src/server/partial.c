@@ -72,7 +72,8 @@ static void on_change_done(sdb_call *call) {
   release(partial);
 }
 
-/* A change that is not waited for. Behind the call stand the handle and copies of what it carries. */
+/* A change that is not waited for. Behind the call stand the handle and copies of what it carries.
+ * */
 static sdb_status change(
     sdb_partial *partial, sdb_request_kind kind, sdb_slice field, sdb_slice text) {
   sdb_status failed = atomic_load(&partial->failed);
