@@ -42,7 +42,10 @@ typedef struct sdb_hub_options {
   const sdb_storage_port *storage;
   sdb_frame_header_fn frame_header;
   bool (*subscribed)(void *context, uint16_t store); /* whether EVENT outputs of it are wanted */
-  void *subscribed_context;
+  /* Whether the application can take one more event of this user (it is behind otherwise, and the
+   * push is refused as rate_limited); NULL: always. */
+  bool (*accepts)(void *context, uint16_t store, sdb_slice user);
+  void *subscribed_context; /* of both */
   sdb_limits limits;
 } sdb_hub_options;
 
@@ -55,8 +58,8 @@ void sdb_hub_destroy(sdb_hub *hub);
 /* A connection was made. `user` empty: not known yet (the hello's token will tell). `expires_ms`:
  * when its identity ends, 0 for never. `tag` comes back in outputs. The peer, or NULL: out of
  * memory, or the user has its maximum of connections (then the owner closes 1013). */
-sdb_peer *sdb_hub_on_connect(sdb_hub *hub, sdb_slice user, uint64_t expires_ms, void *tag,
-    uint64_t now_ms);
+sdb_peer *sdb_hub_on_connect(
+    sdb_hub *hub, sdb_slice user, uint64_t expires_ms, void *tag, uint64_t now_ms);
 
 /* It is gone. Its pushes that are on their way are stored all the same. */
 void sdb_hub_on_disconnect(sdb_hub *hub, sdb_peer *peer, uint64_t now_ms);
@@ -69,8 +72,8 @@ void sdb_hub_on_message(sdb_hub *hub, sdb_peer *peer, sdb_slice message, uint64_
 void sdb_hub_on_output_level(sdb_hub *hub, sdb_peer *peer, size_t bytes, uint64_t now_ms);
 
 /* The answer to an AUTHENTICATE output. `user` empty: refused. */
-void sdb_hub_on_identity(sdb_hub *hub, sdb_peer *peer, sdb_slice user, uint64_t expires_ms,
-    uint64_t now_ms);
+void sdb_hub_on_identity(
+    sdb_hub *hub, sdb_peer *peer, sdb_slice user, uint64_t expires_ms, uint64_t now_ms);
 
 /* ---- storage and time ---- */
 
@@ -82,11 +85,11 @@ void sdb_hub_flush(sdb_hub *hub);
 /* ---- the application's own requests (server side): schema is checked, rules are not ---- */
 
 typedef enum sdb_request_kind {
-  SDB_REQUEST_PUT = 1,  /* create (id nil) or replace; singular: create or replace */
-  SDB_REQUEST_REMOVE,   /* id; singular: nil removes the current one */
-  SDB_REQUEST_GET,      /* id, store */
-  SDB_REQUEST_LIST,     /* store, before, limit */
-  SDB_REQUEST_SINGULAR, /* store */
+  SDB_REQUEST_PUT = 1,        /* create (id nil) or replace; singular: create or replace */
+  SDB_REQUEST_REMOVE,         /* id; singular: nil removes the current one */
+  SDB_REQUEST_GET,            /* id, store */
+  SDB_REQUEST_LIST,           /* store, before, limit */
+  SDB_REQUEST_SINGULAR,       /* store */
   SDB_REQUEST_PARTIAL_BEGIN,  /* store, object (the first whole one): result.id */
   SDB_REQUEST_PARTIAL_APPEND, /* partial, field, text (unescaped): appended to a string field */
   SDB_REQUEST_PARTIAL_SET,    /* partial, object: whole */
@@ -103,13 +106,14 @@ typedef struct sdb_request {
   uint16_t store;
   sdb_uuid id;
   sdb_slice object;
-  sdb_uuid before; /* LIST: nil for the newest */
-  uint32_t limit;  /* LIST: 1 to SDB_LIST_LIMIT_MAX */
+  sdb_uuid before;  /* LIST: nil for the newest */
+  uint32_t limit;   /* LIST: 1 to SDB_LIST_LIMIT_MAX */
   uint64_t partial; /* the handle that PARTIAL_BEGIN's caller chose, unique while it lives */
   sdb_slice field, text;
 } sdb_request;
 
-void sdb_hub_request(sdb_hub *hub, const sdb_request *request, uint64_t now_ms);
+/* False: out of memory, nothing was begun and no DONE will come. */
+SDB_MUST_CHECK bool sdb_hub_request(sdb_hub *hub, const sdb_request *request, uint64_t now_ms);
 
 /* ---- outputs ---- */
 
@@ -143,7 +147,7 @@ typedef struct sdb_hub_output {
   sdb_slice previous; /* what an UPDATE replaced */
   /* DONE */
   sdb_status status;
-  const sdb_error *error; /* with message and path; never NULL when status is not SDB_OK */
+  const sdb_error *error;  /* with message and path; never NULL when status is not SDB_OK */
   const sdb_hub_row *rows; /* GET, LIST, SINGULAR */
   size_t rows_count;
 } sdb_hub_output;

@@ -6,30 +6,31 @@
 #include <stdint.h>
 
 #define SDB_STORES_MAX 256
-#define SDB_USER_NAME_MAX 255         /* bytes */
-#define SDB_STORE_NAME_MAX 64         /* bytes */
-#define SDB_MISSING_RANGES_MAX 1024   /* in one hello, over all stores */
-#define SDB_LIST_LIMIT_MAX 1000       /* objects in one list or fetch */
-#define SDB_PAGE_EVENTS_MAX 512       /* events in one page of catch-up */
+#define SDB_USER_NAME_MAX 255       /* bytes */
+#define SDB_STORE_NAME_MAX 64       /* bytes */
+#define SDB_MISSING_RANGES_MAX 1024 /* in one hello, over all stores */
+#define SDB_LIST_LIMIT_MAX 1000     /* objects in one list or fetch */
+#define SDB_PAGE_EVENTS_MAX 512     /* events in one page of catch-up */
 #define SDB_PAGE_BYTES_MAX (64 * 1024)
 
 /* What an operator may set; sdb_limits_default gives the defaults. */
 typedef struct sdb_limits {
-  uint32_t message_bytes_max;   /* 1 MiB: a frame over it closes 1009 */
-  uint32_t object_bytes_max;    /* 256 KiB: `too_large` */
-  uint32_t depth_max;           /* 32: arrays and objects within one another */
-  uint32_t pushes_per_second;   /* 0: no limit; over it `rate_limited`, long over it 4429 */
+  uint32_t message_bytes_max;    /* 1 MiB: a frame over it closes 1009 */
+  uint32_t object_bytes_max;     /* 256 KiB: `too_large` */
+  uint32_t depth_max;            /* 32: arrays and objects within one another */
+  uint32_t pushes_per_second;    /* 0: no limit; over it `rate_limited`, long over it 4429 */
   uint32_t connections_per_user; /* 64: over it 1013 */
-  uint32_t partials_per_user;   /* 256 */
-  uint32_t hello_timeout_ms;    /* 5000: 4408 */
-  uint32_t output_soft_bytes;   /* 256 KiB: catch-up pauses, partials fold */
-  uint32_t output_hard_bytes;   /* 4 MiB: 1013 */
-  uint32_t in_flight_max;       /* 1024 pushes of one connection in storage: `rate_limited` beyond */
+  uint32_t partials_per_user;    /* 256 */
+  uint32_t hello_timeout_ms;     /* 5000: 4408 */
+  uint32_t output_soft_bytes;    /* 256 KiB: catch-up pauses, partials fold */
+  uint32_t output_hard_bytes;    /* 4 MiB: 1013 */
+  uint32_t in_flight_max;        /* 1024 pushes of one connection in storage: `rate_limited` beyond
+                                   */
 } sdb_limits;
 
 static inline sdb_limits sdb_limits_default(void) {
-  sdb_limits limits = {1024 * 1024, 256 * 1024, 32, 0, 64, 256, 5000, 256 * 1024, 4 * 1024 * 1024,
-      1024};
+  sdb_limits limits = {
+      1024 * 1024, 256 * 1024, 32, 0, 64, 256, 5000, 256 * 1024, 4 * 1024 * 1024, 1024};
   return limits;
 }
 

@@ -51,12 +51,12 @@ struct sdb_op {
 
 /* One stored event. Slices point into the operation's `memory`. */
 typedef struct sdb_stored_event {
-  sdb_seq seq;    /* its place in the log: the event id */
-  sdb_seq object; /* the object id; equals seq for an object's first event */
-  uint16_t store; /* index in the stores the storage was opened with */
-  bool removed;   /* a remove: `body` is empty */
+  sdb_seq seq;        /* its place in the log: the event id */
+  sdb_seq object;     /* the object id; equals seq for an object's first event */
+  uint16_t store;     /* index in the stores the storage was opened with */
+  bool removed;       /* a remove: `body` is empty */
   sdb_uuid client_id; /* nil where none */
-  sdb_slice body; /* the object's JSON text, `$createdAt` within */
+  sdb_slice body;     /* the object's JSON text, `$createdAt` within */
 } sdb_stored_event;
 
 #define SDB_STORE_ANY UINT16_MAX
@@ -69,8 +69,8 @@ typedef struct sdb_user_head {
 
 typedef struct sdb_op_user {
   sdb_op op;
-  sdb_slice name; /* the submitter's, valid until completion */
-  uint64_t user;  /* result: the user's number, for all other operations; never 0 */
+  sdb_slice name;       /* the submitter's, valid until completion */
+  uint64_t user;        /* result: the user's number, for all other operations; never 0 */
   sdb_user_head *heads; /* result: one a store; the submitter gives the array */
 } sdb_op_user;
 
@@ -87,13 +87,15 @@ struct sdb_op_write {
   bool reserved;      /* CREATE of an event store's object whose id is `object`, reserved before */
   bool want_previous; /* fill `previous` */
   uint64_t now_ms;    /* the clock for seqs */
-  sdb_seq object;     /* UPDATE, DELETE, reserved CREATE: the object; 0 otherwise; set on completion.
+  sdb_seq object;     /* UPDATE, DELETE, reserved CREATE: the object; 0 otherwise; set on
+                         completion.
                          A DELETE in a singular store names the current event, or 0 for whichever */
   sdb_uuid client_id; /* nil: none, not deduplicated */
   sdb_slice body;     /* the submitter's, valid until completion; empty for a delete */
   /* Called inside the transaction (on the storage's thread) before the write, once the object was
    * found and `store` and `action` are settled; `current` is the object's body now (empty where
-   * there is none). Anything but SDB_OK refuses this write alone with that status. NULL: not called. */
+   * there is none). Anything but SDB_OK refuses this write alone with that status. NULL: not
+   * called. */
   sdb_status (*guard)(sdb_op_write *write, sdb_slice current);
   /* results */
   bool duplicate; /* stored before: `event` is that object's current event (its seq 0 where even
@@ -110,10 +112,10 @@ typedef struct sdb_op_page {
   sdb_op op;
   uint64_t user;
   uint16_t store;
-  bool objects_only; /* leave removes out: for an application's list */
-  sdb_seq after;     /* exclusive; 0: from the beginning */
-  sdb_seq before;    /* exclusive; 0: no upper end */
-  uint32_t limit;    /* events at most; never 0 */
+  bool objects_only;  /* leave removes out: for an application's list */
+  sdb_seq after;      /* exclusive; 0: from the beginning */
+  sdb_seq before;     /* exclusive; 0: no upper end */
+  uint32_t limit;     /* events at most; never 0 */
   uint32_t bytes_max; /* stop once bodies reach this many bytes (at least one event is given) */
   /* results */
   sdb_stored_event *events; /* in `memory` */
@@ -153,7 +155,7 @@ typedef struct sdb_storage_sink {
 #define SDB_COMMIT_TIME_BUCKETS 8 /* <=0.25 ms, <=0.5, <=1, <=2.5, <=5, <=25, <=100, more */
 typedef struct sdb_storage_stats {
   uint64_t commits, commits_failed, writes;
-  uint64_t commit_time_us; /* sum */
+  uint64_t commit_time_us;                               /* sum */
   uint64_t commit_size_buckets[SDB_COMMIT_SIZE_BUCKETS]; /* each its own, not cumulative */
   uint64_t commit_time_buckets[SDB_COMMIT_TIME_BUCKETS];
   uint64_t pages_read, events_read;

@@ -1,0 +1,49 @@
+/* hub/auth.c: `auth`, and the answers to what was asked of the owner about a token. */
+#include "hub/state.h"
+
+void sdb_hub_on_auth(sdb_peer *peer, const sdb_wire_message *message) {
+  if (message->token == 0) {
+    sdb_hub_close_peer(peer, 4401, "");
+    return;
+  }
+  if (peer->authenticating) return; /* the first one's answer is on its way */
+  sdb_buffer *scratch = &peer->hub->scratch;
+  sdb_buffer_reset(scratch);
+  size_t size = sdb_json_text(message->json, message->token).size;
+  char *token = size ? sdb_buffer_reserve(scratch, size) : NULL;
+  if (!token) {
+    sdb_hub_close_peer(peer, 4401, "");
+    return;
+  }
+  size = sdb_json_unescape(message->json, message->token, token);
+  sdb_hub_authenticate(peer, sdb_slice_make(token, size));
+}
+
+static bool is_same_user(const sdb_peer *peer, sdb_slice user) {
+  return sdb_slice_equal(sdb_slice_make(peer->user->name, peer->user->name_size), user);
+}
+
+/* The expiry may now be later than hub->expiry_ms says; the timer then finds nothing to do. */
+static void renew(sdb_peer *peer, sdb_slice user, uint64_t expires_ms) {
+  if (!is_same_user(peer, user)) {
+    sdb_hub_close_peer(peer, 4401, "");
+    return;
+  }
+  peer->expires_ms = expires_ms;
+  if (expires_ms && expires_ms < peer->hub->expiry_ms) peer->hub->expiry_ms = expires_ms;
+}
+
+void sdb_hub_on_identity(
+    sdb_hub *hub, sdb_peer *peer, sdb_slice user, uint64_t expires_ms, uint64_t now_ms) {
+  (void)hub;
+  peer->authenticating = false;
+  if (peer->state == SDB_PEER_CLOSING) return;
+  if (user.size == 0 || user.size > SDB_USER_NAME_MAX)
+    sdb_hub_close_peer(peer, 4401, "");
+  else if (peer->user)
+    renew(peer, user, expires_ms);
+  else if (!sdb_peer_set_user(peer, user, expires_ms))
+    sdb_hub_close_peer(peer, 1013, "too many connections of this user");
+  else if (peer->user->state == SDB_USER_READY)
+    sdb_hub_answer_hello(peer, now_ms);
+}

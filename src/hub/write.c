@@ -1,0 +1,195 @@
+/* hub/write.c: a write, from staging to what everybody is told of it.
+ *
+ * Stored before said: nothing of a write is sent before it came back durable.
+ * Its event is encoded once, for all of the user's devices.
+ */
+#include "base/error.h"
+#include "hub/state.h"
+
+sdb_write_op *sdb_write_new(sdb_user *user, size_t size) {
+  sdb_hub *hub = user->hub;
+  sdb_write_op *op = sdb_mem_alloc(hub->mem, sizeof(*op) + size);
+  if (!op) return NULL;
+  memset(op, 0, sizeof(*op));
+  op->hub = hub;
+  op->user = user;
+  user->references++;
+  op->write.op.kind = SDB_OP_WRITE;
+  op->write.user = user->number;
+  op->write.body = sdb_slice_make(op->body, size);
+  sdb_buffer_init(&op->write.memory, hub->mem, SIZE_MAX);
+  return op;
+}
+
+void sdb_write_stage(sdb_write_op *op, uint64_t now_ms) {
+  op->write.now_ms = now_ms;
+  if (op->peer) {
+    sdb_peer_retain(op->peer);
+    op->peer->in_flight++;
+  }
+  sdb_hub_stage(op->hub, &op->write.op);
+}
+
+sdb_status sdb_hub_prepare_object(
+    sdb_hub *hub, uint16_t store, uint32_t at, uint64_t now_ms, sdb_error *error) {
+  if (sdb_json_raw(&hub->json, at).size > hub->limits.object_bytes_max)
+    return sdb_error_set(error, SDB_TOO_LARGE, "the object is over the size limit", NULL, NULL);
+  sdb_status status = sdb_store_check_schema(hub->options.stores[store], &hub->json, at, error);
+  if (status != SDB_OK) return status;
+  sdb_buffer_reset(&hub->scratch);
+  status = sdb_wire_object_write(&hub->scratch, &hub->json, at, now_ms, error);
+  if (status == SDB_OK && hub->scratch.status != SDB_OK)
+    status = sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
+  return status;
+}
+
+/* ---- what came back ---- */
+
+static void count_outcome(sdb_hub_stats *stats, const sdb_write_op *op) {
+  switch (op->write.op.status) {
+  case SDB_OK:
+    if (op->write.duplicate)
+      stats->pushes_duplicate++;
+    else
+      stats->pushes_stored++;
+    break;
+  case SDB_NOT_FOUND:
+    stats->pushes_not_found++;
+    break;
+  case SDB_REJECTED:
+    stats->pushes_rejected++;
+    break;
+  case SDB_INVALID_OBJECT:
+    stats->pushes_invalid++;
+    break;
+  default:
+    stats->pushes_unavailable++;
+    break;
+  }
+}
+
+static sdb_wire_event event_of(const sdb_write_op *op) {
+  const sdb_op_write *write = &op->write;
+  const sdb_hub *hub = op->hub;
+  return (sdb_wire_event){
+      .store = sdb_hub_store_name(hub, write->store),
+      .id = sdb_hub_uuid(hub, write->object),
+      .event_id = sdb_hub_uuid(hub, write->seq),
+      .client_id = write->client_id,
+      .object = write->action == SDB_ACTION_DELETE ? (sdb_slice){NULL, 0} : write->body,
+  };
+}
+
+static void fan_out(sdb_write_op *op) {
+  sdb_hub *hub = op->hub;
+  bool anybody = false;
+  for (sdb_peer *peer = op->user->peers; peer && !anybody; peer = peer->user_next)
+    anybody = peer->state == SDB_PEER_LIVE;
+  if (!anybody) return;
+  sdb_wire_event event = event_of(op);
+  sdb_wire_event_write(&hub->run, &event);
+  sdb_frames *frames = sdb_hub_take_frames(hub);
+  for (sdb_peer *peer = op->user->peers; peer; peer = peer->user_next) {
+    if (peer->state != SDB_PEER_LIVE) continue;
+    sdb_hub_send(peer, frames);
+    hub->stats.events_sent++;
+  }
+  if (frames) sdb_frames_release(frames);
+}
+
+/* The stored event again, to the one who pushed it again. Where even its remove is forgotten, a
+ * remove is what remains to be said. */
+static void answer_duplicate(sdb_write_op *op) {
+  sdb_hub *hub = op->hub;
+  const sdb_stored_event *stored = &op->write.event;
+  sdb_wire_event event = {
+      .store = sdb_hub_store_name(hub, op->write.store),
+      .id = sdb_hub_uuid(hub, op->write.object),
+      .event_id = sdb_hub_uuid(hub, stored->seq),
+      .client_id = op->write.client_id,
+      .object = stored->seq && !stored->removed ? stored->body : (sdb_slice){NULL, 0},
+  };
+  sdb_wire_event_write(&hub->run, &event);
+  sdb_hub_send_run(op->peer);
+}
+
+static void answer_error(sdb_write_op *op) {
+  const sdb_op_write *write = &op->write;
+  sdb_status status = write->op.status == SDB_NO_MEMORY ? SDB_UNAVAILABLE : write->op.status;
+  sdb_error error;
+  sdb_error_set(&error, status, sdb_status_text(status), NULL, NULL);
+  if (op->refusal) error = *op->refusal;
+  const char *store =
+      write->store == SDB_STORE_ANY ? NULL : sdb_hub_store_name(op->hub, write->store);
+  sdb_hub_send_error(op->peer, &error, write->client_id, store);
+}
+
+static sdb_hub_row row_of(const sdb_write_op *op) {
+  const sdb_op_write *write = &op->write;
+  return (sdb_hub_row){
+      .id = sdb_hub_uuid(op->hub, write->object),
+      .event_id = sdb_hub_uuid(op->hub, write->seq),
+      .client_id = write->client_id,
+      .store = write->store,
+      .object = write->action == SDB_ACTION_DELETE ? write->previous : write->body,
+  };
+}
+
+/* Tells the subscribers. True: the output holds the operation now. */
+static bool tell_subscribers(sdb_write_op *op) {
+  sdb_hub *hub = op->hub;
+  if (!hub->options.subscribed ||
+      !hub->options.subscribed(hub->options.subscribed_context, op->write.store))
+    return false;
+  sdb_output_node *node = sdb_hub_output_new(hub, SDB_HUB_EVENT);
+  if (!node) return false;
+  node->op = &op->write.op;
+  node->output.user = sdb_slice_make(op->user->name, op->user->name_size);
+  node->output.action = op->write.action;
+  node->output.row = row_of(op);
+  if (op->write.action == SDB_ACTION_UPDATE) node->output.previous = op->write.previous;
+  sdb_hub_output_queue(hub, node);
+  return true;
+}
+
+static void end_request(sdb_write_op *op) {
+  sdb_status status = op->write.op.status;
+  sdb_output_node *node = sdb_hub_done_new(op->hub, op->tag, status);
+  node->output.action = op->write.action;
+  if (status == SDB_OK) node->output.row = row_of(op);
+  node->op = &op->write.op;
+  sdb_hub_output_queue(op->hub, node);
+}
+
+static void on_stored(sdb_write_op *op) {
+  sdb_op_write *write = &op->write;
+  sdb_user *user = op->user;
+  SDB_ASSERT(write->seq > user->heads[write->store].head);
+  user->heads[write->store].head = write->seq;
+  if (write->action != SDB_ACTION_CREATE)
+    sdb_user_note_overwrite(user, write->store, write->object, write->seq);
+  fan_out(op);
+}
+
+void sdb_write_on_done(sdb_hub *hub, sdb_write_op *op) {
+  sdb_status status = op->write.op.status;
+  sdb_peer *peer = op->peer;
+  bool kept = false;
+  if (status == SDB_OK && !op->write.duplicate) on_stored(op);
+  if (op->partial) sdb_partial_on_written(op->partial, status);
+  if (peer) {
+    count_outcome(&hub->stats, op);
+    peer->in_flight--;
+    if (status != SDB_OK)
+      answer_error(op);
+    else if (op->write.duplicate)
+      answer_duplicate(op);
+    else
+      kept = tell_subscribers(op);
+    sdb_peer_release(peer);
+  } else {
+    end_request(op);
+    kept = true;
+  }
+  if (!kept) sdb_hub_free_op(hub, &op->write.op);
+}
