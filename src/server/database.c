@@ -122,6 +122,7 @@ static sdb_status open_hub(
       .storage = &database->storage,
       .frame_header = sdb_ws_frame_header,
       .subscribed = sdb_workers_subscribed,
+      .accepts = sdb_workers_accepts,
       .subscribed_context = &database->workers,
       .limits = limits_of(options),
   };

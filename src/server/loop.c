@@ -57,7 +57,8 @@ static void run_calls(sdb_database *database) {
       call->run(call, database);
     } else {
       call->request.tag = call;
-      sdb_hub_request(database->hub, &call->request, sdb_net_now_ms(database->net));
+      if (!sdb_hub_request(database->hub, &call->request, sdb_net_now_ms(database->net)))
+        sdb_call_complete(call, SDB_NO_MEMORY, NULL);
     }
     call = next;
   }

@@ -24,6 +24,7 @@ struct sdb_lane {
   UT_hash_handle hh;
   sdb_lane *next; /* in the ready list */
   sdb_pending_event *first, **last;
+  size_t events;
   size_t user_size;
   char user[SDB_USER_NAME_MAX + 1];
 };
@@ -96,6 +97,7 @@ bool sdb_workers_add(sdb_workers *workers, const sdb_hub_output *output) {
     pending->event.user = lane->user;
     *lane->last = pending;
     lane->last = &pending->next;
+    lane->events++;
     workers->events++;
     if (was_idle) make_ready(workers, lane);
   }
@@ -121,11 +123,13 @@ static void end_event(sdb_workers *workers, sdb_lane *lane) {
   const sdb_mem *mem = workers->database->mem;
   sdb_pending_event *pending = lane->first;
   lane->first = pending->next;
+  lane->events--;
   workers->events--;
   sdb_mem_free(mem, pending);
   if (lane->first) {
     make_ready(workers, lane);
   } else {
+    SDB_ASSERT(lane->events == 0);
     HASH_DEL(workers->lanes, lane);
     sdb_mem_free(mem, lane);
   }
@@ -242,6 +246,18 @@ sdb_status sdb_workers_subscribe(
 bool sdb_workers_subscribed(void *context, uint16_t store) {
   sdb_workers *workers = context;
   return atomic_load_explicit(&workers->subscribed[store], memory_order_relaxed);
+}
+
+bool sdb_workers_accepts(void *context, uint16_t store, sdb_slice user) {
+  sdb_workers *workers = context;
+  if (!sdb_workers_subscribed(workers, store)) return true;
+  sdb_lane *lane;
+  pthread_mutex_lock(&workers->lock);
+  HASH_FIND(hh, workers->lanes, user.data, user.size, lane);
+  bool accepts = workers->events < SDB_WORKERS_EVENTS_MAX &&
+                 (!lane || lane->events < SDB_LANE_EVENTS_MAX);
+  pthread_mutex_unlock(&workers->lock);
+  return accepts;
 }
 
 size_t sdb_workers_backlog(sdb_workers *workers) {

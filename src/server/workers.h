@@ -3,7 +3,7 @@
  * Each user with events waiting has a lane, a queue that at most one worker
  * works at: so one user's events are handled in order, and a user whose
  * subscriber is slow holds up one worker and nobody's order. What waits is
- * bounded: at the maximum the hub is told to refuse pushes (`rate_limited`),
+ * bounded, a user and in all: at a maximum the hub refuses pushes (`rate_limited`),
  * for an event that was acknowledged is never dropped while the process runs.
  */
 #ifndef SDB_SERVER_WORKERS_H
@@ -15,7 +15,8 @@
 #include <syncdb/database.h>
 
 #define SDB_WORKERS_MAX 64
-#define SDB_WORKERS_EVENTS_MAX 65536
+#define SDB_WORKERS_EVENTS_MAX 262144 /* waiting or running, over all users */
+#define SDB_LANE_EVENTS_MAX 4096      /* of one user */
 
 typedef struct sdb_lane sdb_lane;
 typedef struct sdb_subscription sdb_subscription;
@@ -46,6 +47,10 @@ SDB_MUST_CHECK sdb_status sdb_workers_subscribe(
 
 /* As sdb_hub_options.subscribed; `workers` is its context. */
 bool sdb_workers_subscribed(void *workers, uint16_t store);
+
+/* As sdb_hub_options.accepts: whether there is room for one more event of the user, if anybody wants
+ * it at all. What is on its way through the storage comes on top, so the maxima are soft. */
+bool sdb_workers_accepts(void *workers, uint16_t store, sdb_slice user);
 
 /* Loop: copies an EVENT output to its user's lane. False: out of memory. */
 bool sdb_workers_add(sdb_workers *workers, const sdb_hub_output *output);
