@@ -103,6 +103,10 @@ void sdb_hub_on_disconnect(sdb_hub *hub, sdb_peer *peer, uint64_t now_ms) {
   sdb_peer_release(peer);
 }
 
+bool sdb_hub_wants_input(const sdb_peer *peer) {
+  return peer->output_level + peer->in_flight_bytes < peer->hub->limits.output_soft_bytes;
+}
+
 void sdb_hub_on_output_level(sdb_hub *hub, sdb_peer *peer, size_t bytes, uint64_t now_ms) {
   (void)hub;
   (void)now_ms;

@@ -86,8 +86,9 @@ struct sdb_peer {
   bool connected; /* the owner has not said on_disconnect */
   bool accepts_append;
   bool page_in_flight;
-  bool authenticating; /* an AUTHENTICATE output waits for its answer */
-  uint32_t in_flight;  /* its pushes at the storage */
+  bool authenticating;    /* an AUTHENTICATE output waits for its answer */
+  uint32_t in_flight;     /* its pushes at the storage */
+  size_t in_flight_bytes; /* of their bodies, which will come back to it */
   uint64_t connected_ms, expires_ms;
   uint64_t rate_ms; /* token bucket: when it was filled last */
   uint32_t rate_tokens, rate_refused;

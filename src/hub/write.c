@@ -26,6 +26,7 @@ void sdb_write_stage(sdb_write_op *op, uint64_t now_ms) {
   if (op->peer) {
     sdb_peer_retain(op->peer);
     op->peer->in_flight++;
+    op->peer->in_flight_bytes += op->write.body.size;
   }
   sdb_hub_stage(op->hub, &op->write.op);
 }
@@ -180,6 +181,7 @@ void sdb_write_on_done(sdb_hub *hub, sdb_write_op *op) {
   if (peer) {
     count_outcome(&hub->stats, op);
     peer->in_flight--;
+    peer->in_flight_bytes -= op->write.body.size;
     if (status != SDB_OK)
       answer_error(op);
     else if (op->write.duplicate)

@@ -40,7 +40,7 @@ void sdb_conn_wait(sdb_conn *conn, sdb_wait wait) {
 /* (Re)registers the events that the connection waits for. */
 static bool listen_io(sdb_conn *conn, bool writable) {
   if (conn->listed) event_del(&conn->io);
-  short what = (short)(EV_READ | EV_PERSIST | (writable ? EV_WRITE : 0));
+  short what = (short)((conn->paused ? 0 : EV_READ) | EV_PERSIST | (writable ? EV_WRITE : 0));
   conn->listed = event_assign(&conn->io, conn->net->base, conn->fd, what, on_io, conn) == 0 &&
                  event_add(&conn->io, NULL) == 0;
   conn->writable_wanted = writable;
@@ -122,6 +122,14 @@ void sdb_conn_linger(sdb_conn *conn) {
   sdb_conn_mark_dirty(conn);
 }
 
+void sdb_net_pause(sdb_conn *conn, bool paused) {
+  if (conn->state == SDB_CONN_DEAD || conn->paused == paused) return;
+  conn->paused = paused;
+  if (!listen_io(conn, conn->writable_wanted)) sdb_conn_kill(conn);
+  if (!paused && conn->state != SDB_CONN_DEAD && sdb_link_alone(&conn->again_link))
+    sdb_list_append(&conn->net->again, &conn->again_link); /* TLS may hold input already */
+}
+
 /* The peer is alive. */
 static void heard(sdb_conn *conn) {
   if (conn->wait == SDB_WAIT_INPUT || conn->wait == SDB_WAIT_PONG)
@@ -147,6 +155,7 @@ static void on_bytes(sdb_conn *conn, char *data, size_t size) {
 
 static void read_input(sdb_conn *conn) {
   sdb_net *net = conn->net;
+  if (conn->paused && conn->state == SDB_CONN_OPEN) return;
   const sdb_transport *transport = net->transport;
   ssize_t count = transport->read(conn->fd, conn->transport_state, net->input, SDB_NET_INPUT_SIZE);
   if (count > 0) {

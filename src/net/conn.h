@@ -34,6 +34,7 @@ struct sdb_conn {
   bool accepted;        /* the owner has it: it hears of its end */
   bool listed;          /* `io` is added */
   bool writable_wanted; /* the socket was full */
+  bool paused;          /* the owner wants no input for now */
   bool level_due;       /* output_level is to be called */
   bool end_sent;
   bool upgraded;        /* `receiver` is in use, not `head` */

@@ -114,6 +114,11 @@ uint64_t sdb_net_now_ms(const sdb_net *net);
 void sdb_net_send(sdb_conn *conn, const char *frames, size_t size, uint32_t messages, void *owner,
     void (*retain)(void *owner), void (*release)(void *owner));
 
+/* Stops, or goes on, reading from a connection, so that a peer that sends faster than its answers
+ * leave is held back by TCP. What was read already is still delivered. It is not waited for for
+ * ever: a peer that takes nothing meanwhile is closed like one that is silent. */
+void sdb_net_pause(sdb_conn *conn, bool paused);
+
 /* Sends a close frame behind what is queued, waits a short while for the peer's, then closes.
  * Incoming messages are dropped from now on; `closed` still comes. */
 void sdb_net_close(sdb_conn *conn, unsigned code, sdb_slice reason);

@@ -11,6 +11,14 @@ bool sdb_server_on_loop(const sdb_database *database) {
   return atomic_load(&database->loop_started) && pthread_equal(pthread_self(), database->loop);
 }
 
+/* A device that pushes faster than its echoes leave is read no further: what it would be sent
+ * could pass the hard limit, and it would come back only to do the same again. */
+static void pace(sdb_session *session) {
+  bool paused = !sdb_hub_wants_input(session->peer);
+  if (paused != session->paused) sdb_net_pause(session->conn, paused);
+  session->paused = paused;
+}
+
 static void on_message(void *context, sdb_conn *conn, void *tag, char *message, size_t size) {
   (void)conn;
   sdb_database *database = context;
@@ -18,6 +26,7 @@ static void on_message(void *context, sdb_conn *conn, void *tag, char *message, 
   if (database->draining || !session) return;
   sdb_hub_on_message(
       database->hub, session->peer, sdb_slice_make(message, size), sdb_net_now_ms(database->net));
+  pace(session);
 }
 
 static void on_output_level(void *context, sdb_conn *conn, void *tag, size_t bytes) {
@@ -26,6 +35,7 @@ static void on_output_level(void *context, sdb_conn *conn, void *tag, size_t byt
   sdb_session *session = tag;
   if (!session) return;
   sdb_hub_on_output_level(database->hub, session->peer, bytes, sdb_net_now_ms(database->net));
+  pace(session);
   /* The next page may be read while this one leaves; what is to be sent leaves in the next turn. */
   sdb_hub_flush(database->hub);
   sdb_net_wake(database->net);

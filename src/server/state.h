@@ -68,6 +68,7 @@ struct sdb_database {
 typedef struct sdb_session {
   sdb_conn *conn;
   sdb_peer *peer;
+  bool paused; /* its input waits */
 } sdb_session;
 
 /* ---- log.c ---- */

@@ -254,8 +254,8 @@ bool sdb_workers_accepts(void *context, uint16_t store, sdb_slice user) {
   sdb_lane *lane;
   pthread_mutex_lock(&workers->lock);
   HASH_FIND(hh, workers->lanes, user.data, user.size, lane);
-  bool accepts = workers->events < SDB_WORKERS_EVENTS_MAX &&
-                 (!lane || lane->events < SDB_LANE_EVENTS_MAX);
+  bool accepts =
+      workers->events < SDB_WORKERS_EVENTS_MAX && (!lane || lane->events < SDB_LANE_EVENTS_MAX);
   pthread_mutex_unlock(&workers->lock);
   return accepts;
 }
