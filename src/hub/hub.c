@@ -74,6 +74,7 @@ void sdb_hub_destroy(sdb_hub *hub) {
     hub->spare = node->next;
     sdb_mem_free(hub->mem, node);
   }
+  SDB_ASSERT(!hub->promised); /* every request was done */
   sdb_json_free(&hub->json);
   sdb_wire_run_free(&hub->run);
   sdb_buffer_free(&hub->scratch);

@@ -30,11 +30,13 @@ sdb_frames *sdb_hub_take_frames(sdb_hub *hub) {
 /* ---- the list ---- */
 
 static void clear(sdb_output_node *node, sdb_hub_output_kind kind) {
-  node->next = NULL;
-  node->peer = NULL;
-  node->op = NULL;
-  memset(&node->output, 0, sizeof(node->output));
+  memset(node, 0, sizeof(*node));
   node->output.kind = kind;
+}
+
+/* With room for an error behind it. */
+static sdb_output_node *alloc_explained(sdb_hub *hub) {
+  return sdb_mem_alloc(hub->mem, sizeof(sdb_output_node) + sizeof(sdb_error));
 }
 
 sdb_output_node *sdb_hub_output_new(sdb_hub *hub, sdb_hub_output_kind kind) {
@@ -82,6 +84,10 @@ static void retire(sdb_hub *hub, sdb_output_node *node) {
   if (node->output.rows) sdb_mem_free(hub->mem, (void *)(uintptr_t)node->output.rows);
   if (node->op) sdb_hub_free_op(hub, node->op);
   if (node->peer) sdb_peer_release(node->peer);
+  if (node->explained) {
+    sdb_mem_free(hub->mem, node);
+    return;
+  }
   node->next = hub->spare;
   hub->spare = node;
 }
@@ -152,11 +158,13 @@ void sdb_hub_close_peer(sdb_peer *peer, unsigned code, const char *reason) {
   SDB_ASSERT(peer->state != SDB_PEER_CLOSING);
   sdb_peer_leave_hello_queue(peer);
   peer->state = SDB_PEER_CLOSING;
-  sdb_output_node *node = sdb_hub_output_new(peer->hub, SDB_HUB_CLOSE);
+  sdb_output_node *node = alloc_explained(peer->hub);
   if (!node) return;
-  sdb_text_copy(node->error.message, sizeof(node->error.message), sdb_slice_of(reason));
+  clear(node, SDB_HUB_CLOSE);
+  node->explained = true;
+  sdb_text_copy(node->error->message, sizeof(node->error->message), sdb_slice_of(reason));
   node->output.close_code = code;
-  node->output.text = sdb_slice_of(node->error.message);
+  node->output.text = sdb_slice_of(node->error->message);
   queue_for_peer(node, peer);
 }
 
@@ -179,7 +187,7 @@ void sdb_hub_authenticate(sdb_peer *peer, sdb_slice token) {
 }
 
 bool sdb_hub_promise_done(sdb_hub *hub) {
-  sdb_output_node *node = sdb_mem_alloc(hub->mem, sizeof(*node));
+  sdb_output_node *node = alloc_explained(hub);
   if (!node) return false;
   node->next = hub->promised;
   hub->promised = node;
@@ -191,11 +199,12 @@ sdb_output_node *sdb_hub_done_new(sdb_hub *hub, void *tag, sdb_status status) {
   SDB_ASSERT(node);
   hub->promised = node->next;
   clear(node, SDB_HUB_DONE);
+  node->explained = true;
   node->output.tag = tag;
   node->output.status = status;
   if (status != SDB_OK) {
-    sdb_error_set(&node->error, status, sdb_status_text(status), NULL, NULL);
-    node->output.error = &node->error;
+    sdb_error_set(node->error, status, sdb_status_text(status), NULL, NULL);
+    node->output.error = node->error;
   }
   return node;
 }
@@ -203,8 +212,8 @@ sdb_output_node *sdb_hub_done_new(sdb_hub *hub, void *tag, sdb_status status) {
 void sdb_hub_done(sdb_hub *hub, void *tag, sdb_status status, const sdb_error *error) {
   sdb_output_node *node = sdb_hub_done_new(hub, tag, status);
   if (error && status != SDB_OK) {
-    node->error = *error;
-    node->error.status = status;
+    *node->error = *error;
+    node->error->status = status;
   }
   sdb_hub_output_queue(hub, node);
 }

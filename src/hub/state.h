@@ -176,7 +176,8 @@ struct sdb_output_node {
   sdb_hub_output output;
   sdb_peer *peer;  /* counted */
   sdb_op *op;      /* freed with the node: the output's slices point into it */
-  sdb_error error; /* what output.error points to */
+  bool explained; /* one of `error` stands behind; such a node is not used again */
+  sdb_error error[]; /* what output.error points to, or the text of a CLOSE */
 };
 
 struct sdb_waiting_request {
