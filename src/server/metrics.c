@@ -99,7 +99,7 @@ static void write_net(sdb_database *database, sdb_buffer *to) {
   sdb_net_stats_get(database->net, &stats);
   sdb_hub_stats hub = {0};
   sdb_hub_stats_get(database->hub, &hub);
-  write_one(to, "connections", "gauge", "Open connections.", stats.connections);
+  write_one(to, "connections", "gauge", "Devices connected.", hub.peers);
   write_one(to, "connections_compressed", "gauge", "Open connections with permessage-deflate.",
       stats.connections_compressed);
   write_one(to, "accepted_total", "counter", "Connections accepted.", stats.accepted);
