@@ -14,6 +14,7 @@ typedef struct sdb_command {
 
 int sdb_serve_run(int argc, char **argv);
 int sdb_bench_run(int argc, char **argv);
+int sdb_check_run(int argc, char **argv);
 int sdb_connect_run(int argc, char **argv);
 
 #endif

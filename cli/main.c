@@ -6,6 +6,7 @@
 static const sdb_command COMMANDS[] = {
     {"serve", sdb_serve_run, "serve stores from a database"},
     {"bench", sdb_bench_run, "measure a server over real sockets"},
+    {"check", sdb_check_run, "would a client's change be taken? for stores files and scripts"},
     {"connect", sdb_connect_run, "send lines as messages, print what comes"},
     {NULL, NULL, NULL},
 };
