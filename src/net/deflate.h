@@ -28,8 +28,8 @@ void sdb_deflate_destroy(sdb_deflate *deflate);
 SDB_MUST_CHECK sdb_status sdb_deflate_inflate(
     sdb_deflate *deflate, sdb_slice message, char **data, size_t *size);
 
-/* Compresses those of a run of whole frames that gain by it. `*packed` is valid until the next call.
- * The same frames again (for the next device) cost a comparison. SDB_NO_MEMORY. */
+/* Compresses those of a run of whole frames that gain by it. `*packed` is valid until the next
+ * call. The same frames again (for the next device) cost a comparison. SDB_NO_MEMORY. */
 SDB_MUST_CHECK sdb_status sdb_deflate_run(
     sdb_deflate *deflate, unsigned window_bits, sdb_slice frames, sdb_slice *packed);
 

@@ -14,7 +14,7 @@ typedef struct peer_address {
 } peer_address;
 
 static void get_peer(int fd, peer_address *peer) {
-  struct sockaddr_storage address;
+  struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
   socklen_t size = sizeof(address);
   *peer = (peer_address){.loopback = false};
   if (getpeername(fd, (struct sockaddr *)&address, &size) != 0) return;
