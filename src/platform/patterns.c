@@ -19,9 +19,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define PATTERN_SIZE_MAX 16384 /* bytes */
-#define STEPS_BASE 50000       /* a match may take, and how many more a byte of the text */
-#define STEPS_PER_BYTE 64
+#define PATTERN_SIZE_MAX 16384     /* bytes */
 #define HEAP_KIB_MAX 16384         /* for backtracking, while a match runs */
 #define SPARE_SIZE_MAX (64 * 1024) /* what used more memory is not kept */
 
@@ -128,20 +126,21 @@ static sdb_status compile(void *context, sdb_slice pattern, void **compiled, sdb
   return status;
 }
 
-static int match(void *context, const void *compiled, sdb_slice text) {
+static int match(void *context, const void *compiled, sdb_slice text, uint64_t *steps) {
   (void)context;
   compiled_pattern *pattern = (compiled_pattern *)compiled; /* its spare is exchanged */
   scratch *own = atomic_exchange(&pattern->spare, NULL);
   if (!own) own = scratch_create();
   if (!own) return -2;
   own->steps = own->position = 0;
-  own->steps_max = STEPS_BASE + (uint64_t)text.size * STEPS_PER_BYTE;
+  own->steps_max = *steps;
   uint32_t limit = own->steps_max > UINT32_MAX ? UINT32_MAX : (uint32_t)own->steps_max;
   pcre2_set_match_limit(own->context, limit);
   pcre2_set_depth_limit(own->context, limit);
   PCRE2_SPTR subject = (PCRE2_SPTR)(text.size ? text.data : "");
   int result = pcre2_match(
       pattern->code, subject, text.size, 0, PCRE2_NO_UTF_CHECK, own->data, own->context);
+  *steps -= own->steps < *steps ? own->steps : *steps;
   if (own->large)
     scratch_destroy(own);
   else

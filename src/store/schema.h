@@ -21,7 +21,9 @@
 #define SDB_SCHEMA_PROPERTIES_MAX 4096 /* of one object schema */
 #define SDB_CHECK_DEPTH_MAX 256        /* nodes that a check may be inside of at once */
 #define SDB_CHECK_STEPS_BASE 65536     /* steps a check may take, and how many more a value */
-#define SDB_CHECK_STEPS_PER_VALUE 256
+#define SDB_CHECK_STEPS_PER_VALUE 128
+#define SDB_CHECK_PATTERN_STEPS_BASE 100000 /* the same of all patterns together, and a byte */
+#define SDB_CHECK_PATTERN_STEPS_PER_BYTE 16
 
 _Static_assert(SDB_CHECK_DEPTH_MAX >= 3 * SDB_JSON_DEPTH_MAX,
     "a recursive union spends three nodes a level and must reach the deepest object");
@@ -218,7 +220,7 @@ typedef struct sdb_schema_checker {
   uint32_t root;       /* the object that is checked */
   uint32_t created_at; /* the token of its key `$createdAt`, which no schema sees, or 0 */
   uint32_t depth;
-  uint64_t steps; /* left */
+  uint64_t steps, pattern_steps; /* left */
   sdb_schema_failure failure;
 } sdb_schema_checker;
 

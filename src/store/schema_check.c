@@ -14,6 +14,7 @@
 #include "store/schema.h"
 
 #define UNESCAPE_STACK_SIZE 512
+#define LONG_NAME_STEPS 8
 
 static const uint8_t TYPE_BITS[] = {
     [SDB_JSON_NULL] = SDB_SCHEMA_NULL,
@@ -51,43 +52,53 @@ static bool gave_up(const sdb_schema_checker *checker) {
 
 /* ---- objects ---- */
 
-/* The property that an escaped key names: rare, so it is looked for one by one. */
-static const sdb_schema_property *find_escaped(
-    sdb_schema_checker *checker, const sdb_schema_object *object, uint32_t key) {
-  if (!sdb_schema_spend(checker, object->count, key)) return NULL;
-  for (uint32_t i = 0; i < object->count; i++) {
-    if (sdb_json_string_is(checker->json, key, object->properties[i].name))
-      return &object->properties[i];
-  }
-  return NULL;
-}
-
-/* The property named by `key`. Keys mostly come in the schema's order, so the one at `*hint`,
- * behind the one found before, is tried first. */
-static const sdb_schema_property *find_property(
-    sdb_schema_checker *checker, const sdb_schema_object *object, uint32_t key, uint32_t *hint) {
-  const sdb_json_token *token = &checker->json->tokens[key];
-  if (SDB_UNLIKELY(token->escaped)) return find_escaped(checker, object, key);
-  sdb_slice name = sdb_slice_make(checker->json->text + token->start, token->end - token->start);
+/* The index of the property of this name, or object->count. */
+static uint32_t find_name(const sdb_schema_object *object, sdb_slice name) {
   const sdb_schema_property *properties = object->properties;
-  if (*hint < object->count && sdb_slice_equal(properties[*hint].name, name))
-    return &properties[(*hint)++];
   if (!object->slots) {
-    for (uint32_t i = 0; i < object->count; i++) {
-      if (!sdb_slice_equal(properties[i].name, name)) continue;
-      *hint = i + 1;
-      return &properties[i];
-    }
-    return NULL;
+    uint32_t i = 0;
+    while (i < object->count && !sdb_slice_equal(properties[i].name, name))
+      i++;
+    return i;
   }
   uint32_t slot = sdb_schema_name_hash(name) & object->slots_mask;
   for (; object->slots[slot]; slot = (slot + 1) & object->slots_mask) {
     uint32_t i = object->slots[slot] - 1U;
-    if (!sdb_slice_equal(properties[i].name, name)) continue;
-    *hint = i + 1;
-    return &properties[i];
+    if (sdb_slice_equal(properties[i].name, name)) return i;
   }
-  return NULL;
+  return object->count;
+}
+
+/* The same for an escaped key. One that is too long for the stack is compared name by name. */
+static uint32_t find_escaped(
+    sdb_schema_checker *checker, const sdb_schema_object *object, uint32_t key) {
+  char name[UNESCAPE_STACK_SIZE];
+  if (sdb_json_text(checker->json, key).size <= sizeof(name))
+    return find_name(object, sdb_slice_make(name, sdb_json_unescape(checker->json, key, name)));
+  uint32_t i = 0;
+  while (i < object->count && sdb_schema_spend(checker, LONG_NAME_STEPS, key) &&
+         !sdb_json_string_is(checker->json, key, object->properties[i].name))
+    i++;
+  return i;
+}
+
+/* The property named by `key`, or NULL. Keys mostly come in the schema's order, so the one at
+ * `*hint`, behind the one found before, is tried first. */
+static const sdb_schema_property *find_property(
+    sdb_schema_checker *checker, const sdb_schema_object *object, uint32_t key, uint32_t *hint) {
+  const sdb_json_token *token = &checker->json->tokens[key];
+  const sdb_schema_property *properties = object->properties;
+  uint32_t found = *hint;
+  if (SDB_UNLIKELY(token->escaped)) {
+    found = find_escaped(checker, object, key);
+  } else {
+    sdb_slice name = sdb_slice_make(checker->json->text + token->start, token->end - token->start);
+    if (found >= object->count || !sdb_slice_equal(properties[found].name, name))
+      found = find_name(object, name);
+  }
+  if (found == object->count) return NULL;
+  *hint = found + 1;
+  return &properties[found];
 }
 
 /* Sets the failure to the first required property that is missing. */
@@ -157,7 +168,7 @@ static bool check_text(
     return sdb_schema_fail(checker, SDB_FAULT_FORMAT, schema, at);
   if (!string->compiled) return true;
   const sdb_pattern_port *port = checker->set->patterns;
-  int found = port->match(port->context, string->compiled, text);
+  int found = port->match(port->context, string->compiled, text, &checker->pattern_steps);
   if (found > 0) return true;
   sdb_schema_fault fault = found == 0    ? SDB_FAULT_PATTERN
                            : found == -1 ? SDB_FAULT_PATTERN_LIMIT
@@ -404,6 +415,8 @@ bool sdb_schema_check(const sdb_schema_set *set, const sdb_schema *schema, const
   sdb_schema_checker checker = {.set = set, .json = json, .root = at};
   if (token->type == SDB_JSON_OBJECT) checker.created_at = find_created_at(json, at);
   checker.steps = SDB_CHECK_STEPS_BASE + (uint64_t)(token->next - at) * SDB_CHECK_STEPS_PER_VALUE;
+  checker.pattern_steps = SDB_CHECK_PATTERN_STEPS_BASE +
+                          (uint64_t)(token->end - token->start) * SDB_CHECK_PATTERN_STEPS_PER_BYTE;
   if (SDB_LIKELY(check_value(&checker, schema, at))) return true;
   SDB_ASSERT(checker.failure.fault != SDB_FAULT_NONE);
   *failure = checker.failure;

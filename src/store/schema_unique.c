@@ -11,6 +11,8 @@
 #include "store/schema.h"
 
 #define SMALL 16
+#define COMPARISON_STEPS 8
+#define BYTES_PER_STEP 8
 
 typedef struct unique_hasher {
   const sdb_json *json;
@@ -84,7 +86,9 @@ static uint64_t hash_value(unique_hasher *hasher, uint32_t at) {
 /* Whether the items are told apart; if not, or if the check was given up, the failure is set. */
 static bool differ(
     sdb_schema_checker *checker, const sdb_schema *schema, uint32_t earlier, uint32_t later) {
-  if (!sdb_schema_spend(checker, 1, later)) return false;
+  const sdb_json_token *token = &checker->json->tokens[later];
+  uint64_t steps = COMPARISON_STEPS + (token->end - token->start) / BYTES_PER_STEP;
+  if (!sdb_schema_spend(checker, steps, later)) return false;
   if (sdb_schema_equal(checker, checker->json, earlier, checker->json, later))
     return sdb_schema_fail(checker, SDB_FAULT_UNIQUE, schema, later);
   return checker->failure.fault < SDB_FAULT_STEPS;

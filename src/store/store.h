@@ -13,9 +13,11 @@ typedef struct sdb_pattern_port {
   /* Compiles an ECMA-262 (unicode) pattern. SDB_OK, SDB_BAD_DEFINITION with a message,
    * SDB_NO_MEMORY. */
   sdb_status (*compile)(void *context, sdb_slice pattern, void **compiled, sdb_error *error);
-  /* 1: it occurs in the text; 0: it does not; -1: a match limit was reached (counts as refused);
-   * -2: no memory. */
-  int (*match)(void *context, const void *compiled, sdb_slice text);
+  /* 1: it occurs in the text; 0: it does not; -1: that would take more than `*steps`, or more
+   * memory than the port allows (counts as refused); -2: no memory. A step is about one item of the
+   * pattern tried or one character passed; those taken are taken off `*steps`, where a port can
+   * count them. */
+  int (*match)(void *context, const void *compiled, sdb_slice text, uint64_t *steps);
   void (*release)(void *context, void *compiled);
 } sdb_pattern_port;
 
