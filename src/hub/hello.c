@@ -278,6 +278,7 @@ void sdb_hub_answer_hello(sdb_peer *peer, uint64_t now_ms) {
   sdb_mem_free(hub->mem, g);
   sdb_mem_free(hub->mem, peer->hello);
   peer->hello = NULL;
+  sdb_peer_run_early(peer, now_ms);
 }
 
 /* ---- the message ---- */

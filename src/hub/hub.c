@@ -116,6 +116,10 @@ static void on_live_message(sdb_peer *peer, const sdb_wire_message *message, uin
 
 void sdb_hub_on_message(sdb_hub *hub, sdb_peer *peer, sdb_slice text, uint64_t now_ms) {
   if (peer->state == SDB_PEER_CLOSING) return;
+  if (peer->state == SDB_PEER_GREETED) {
+    sdb_peer_keep_early(peer, text);
+    return;
+  }
   sdb_wire_message message;
   sdb_error error = {0};
   sdb_status status =
@@ -124,10 +128,8 @@ void sdb_hub_on_message(sdb_hub *hub, sdb_peer *peer, sdb_slice text, uint64_t n
     on_bad(peer, &message, status, &error);
   else if (peer->state == SDB_PEER_LIVE)
     on_live_message(peer, &message, now_ms);
-  else if (peer->state == SDB_PEER_CONNECTED && message.type == SDB_WIRE_CLIENT_HELLO)
+  else if (message.type == SDB_WIRE_CLIENT_HELLO)
     sdb_hub_on_hello(peer, &message, text, now_ms);
-  else if (peer->state == SDB_PEER_GREETED && message.type != SDB_WIRE_CLIENT_HELLO)
-    sdb_hub_close_peer(peer, 4400, "a message before the server_hello");
   else
     sdb_hub_close_peer(peer, 4400, "the first message is not a client_hello");
 }

@@ -6,11 +6,12 @@
 #include <stdint.h>
 
 #define SDB_STORES_MAX 256
-#define SDB_USER_NAME_MAX 255       /* bytes */
-#define SDB_STORE_NAME_MAX 64       /* bytes */
-#define SDB_MISSING_RANGES_MAX 1024 /* in one hello, over all stores */
-#define SDB_LIST_LIMIT_MAX 1000     /* objects in one list or fetch */
-#define SDB_PAGE_EVENTS_MAX 512     /* events in one page of catch-up */
+#define SDB_USER_NAME_MAX 255             /* bytes */
+#define SDB_STORE_NAME_MAX 64             /* bytes */
+#define SDB_MISSING_RANGES_MAX 1024       /* in one hello, over all stores */
+#define SDB_LIST_LIMIT_MAX 1000           /* objects in one list or fetch */
+#define SDB_PAGE_EVENTS_MAX 512           /* events in one page of catch-up */
+#define SDB_EARLY_BYTES_MAX (1024 * 1024) /* behind a hello, over message_bytes_max */
 #define SDB_PAGE_BYTES_MAX (64 * 1024)
 
 /* What an operator may set; sdb_limits_default gives the defaults. */

@@ -6,11 +6,23 @@ void sdb_peer_retain(sdb_peer *peer) {
   peer->references++;
 }
 
+static sdb_early_message *take_early(sdb_peer *peer) {
+  sdb_early_message *message = peer->early;
+  if (!message) return NULL;
+  peer->early = message->next;
+  if (!peer->early) peer->early_last = &peer->early;
+  peer->early_bytes -= message->size + sizeof(*message);
+  return message;
+}
+
 void sdb_peer_release(sdb_peer *peer) {
   SDB_ASSERT(peer->references > 0);
   if (--peer->references > 0) return;
   SDB_ASSERT(!peer->connected && !peer->user);
   const sdb_mem *mem = peer->hub->mem;
+  sdb_early_message *message;
+  while ((message = take_early(peer)))
+    sdb_mem_free(mem, message);
   sdb_mem_free(mem, peer->hello);
   sdb_mem_free(mem, peer->ranges);
   sdb_mem_free(mem, peer);
@@ -78,6 +90,7 @@ sdb_peer *sdb_hub_on_connect(
   peer->hub = hub;
   peer->tag = tag;
   peer->references = 1;
+  peer->early_last = &peer->early;
   peer->connected_ms = peer->rate_ms = now_ms;
   peer->rate_tokens = hub->limits.pushes_per_second;
   if (user.size > 0 && !sdb_peer_set_user(peer, user, expires_ms)) {
@@ -103,7 +116,37 @@ void sdb_hub_on_disconnect(sdb_hub *hub, sdb_peer *peer, uint64_t now_ms) {
   sdb_peer_release(peer);
 }
 
+/* ---- messages before the answer to the hello ---- */
+
+void sdb_peer_keep_early(sdb_peer *peer, sdb_slice text) {
+  sdb_hub *hub = peer->hub;
+  /* The owner stops reading (sdb_hub_wants_input); this much it may have read already. */
+  size_t bytes_max = (size_t)hub->limits.message_bytes_max + SDB_EARLY_BYTES_MAX;
+  sdb_early_message *message = NULL;
+  if (text.size + sizeof(*message) <= bytes_max - peer->early_bytes)
+    message = sdb_mem_alloc(hub->mem, sizeof(*message) + text.size);
+  if (!message) {
+    sdb_hub_close_peer(peer, 1013, "too much before the server_hello");
+    return;
+  }
+  message->next = NULL;
+  message->size = text.size;
+  if (text.size > 0) memcpy(message->text, text.data, text.size);
+  peer->early_bytes += text.size + sizeof(*message);
+  *peer->early_last = message;
+  peer->early_last = &message->next;
+}
+
+void sdb_peer_run_early(sdb_peer *peer, uint64_t now_ms) {
+  sdb_early_message *message;
+  while ((message = take_early(peer))) {
+    sdb_hub_on_message(peer->hub, peer, sdb_slice_make(message->text, message->size), now_ms);
+    sdb_mem_free(peer->hub->mem, message);
+  }
+}
+
 bool sdb_hub_wants_input(const sdb_peer *peer) {
+  if (peer->state == SDB_PEER_GREETED) return false;
   return peer->output_level + peer->in_flight_bytes < peer->hub->limits.output_soft_bytes;
 }
 

@@ -16,6 +16,7 @@ typedef struct sdb_user sdb_user;
 typedef struct sdb_hub_partial sdb_hub_partial;
 typedef struct sdb_output_node sdb_output_node;
 typedef struct sdb_waiting_request sdb_waiting_request;
+typedef struct sdb_early_message sdb_early_message;
 
 /* ---- users ---- */
 
@@ -95,6 +96,8 @@ struct sdb_peer {
   size_t output_level; /* what net said, and what was queued since */
   char *hello;         /* the text of a hello that waits */
   size_t hello_size;
+  sdb_early_message *early, **early_last; /* what came behind the hello and waits for its answer */
+  size_t early_bytes;
   sdb_range *ranges; /* of which `ranges_done` are sent */
   uint32_t ranges_count, ranges_capacity, ranges_done;
 };
@@ -174,10 +177,16 @@ struct sdb_hub_partial {
 struct sdb_output_node {
   sdb_output_node *next;
   sdb_hub_output output;
-  sdb_peer *peer;  /* counted */
-  sdb_op *op;      /* freed with the node: the output's slices point into it */
-  bool explained; /* one of `error` stands behind; such a node is not used again */
+  sdb_peer *peer;    /* counted */
+  sdb_op *op;        /* freed with the node: the output's slices point into it */
+  bool explained;    /* one of `error` stands behind; such a node is not used again */
   sdb_error error[]; /* what output.error points to, or the text of a CLOSE */
+};
+
+struct sdb_early_message {
+  sdb_early_message *next;
+  size_t size;
+  char text[];
 };
 
 struct sdb_waiting_request {
@@ -258,6 +267,10 @@ void sdb_peer_release(sdb_peer *peer);
 /* Gives the peer a user. False: too many connections, or no memory; it was closed. */
 bool sdb_peer_set_user(sdb_peer *peer, sdb_slice user, uint64_t expires_ms);
 void sdb_peer_leave_hello_queue(sdb_peer *peer);
+/* Keeps a message that came behind the hello: a device need not wait for the answer. */
+void sdb_peer_keep_early(sdb_peer *peer, sdb_slice text);
+/* Acts on what was kept, once the peer is live. */
+void sdb_peer_run_early(sdb_peer *peer, uint64_t now_ms);
 
 /* ---- hello.c, push.c, fetch.c, auth.c: a message each ---- */
 void sdb_hub_on_hello(
