@@ -1,12 +1,22 @@
 // Every limit has a defined consequence, for the one that passes it and for nobody else.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
+import { suiteCleanup } from './support/cleanup.mjs';
 import { connect, connectSynced, upgradeRefused } from './support/client.mjs';
 import { frame, rawSocket, rawWebSocket, upgradeRequest } from './support/raw.mjs';
 import { startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 const ALL = ['chatMessage', 'account', 'note'];
+
+// Opened first and looked at last, for a connection is given some seconds to say what it wants.
+const suite = suiteCleanup();
+let silent;
+before(async () => {
+  silent = rawSocket(suite, await startServer(suite));
+});
+after(() => suite.end());
+
 const serverWith = (t, ...args) => startServer(t, { args });
 
 test('a message over the limit closes with 1009, one at the limit is a message', async (t) => {
@@ -175,12 +185,6 @@ test('a catch-up waits for a reader that pauses, and goes on with it', async (t)
   assert.equal(notes.length, count);
 });
 
-test('a connection that says nothing at all does not last', async (t) => {
-  const server = await serverWith(t, '--hello-timeout-ms', '100');
-  const raw = rawSocket(t, server);
-  await raw.rest();
-});
-
 test('a request that comes in single bytes is a request', async (t) => {
   const server = await startServer(t);
   const raw = rawSocket(t, server);
@@ -198,4 +202,8 @@ test('a peer that answers no ping is closed', async (t) => {
   client.socket.on('ping', () => pings++);
   await until(() => pings >= 3, 'pings that `ws` answers');
   await client.pushed('note', { text: 'still connected' });
+});
+
+test('a connection that never says anything is closed', async () => {
+  assert.equal((await silent.rest()).length, 0);
 });

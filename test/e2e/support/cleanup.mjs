@@ -22,3 +22,14 @@ export function cleanup(t, action) {
     if (errors.length > 0) throw errors[0];
   });
 }
+
+/** What stands for `t` where things live as long as the file: call `end` in its `after`. */
+export function suiteCleanup() {
+  const actions = [];
+  return {
+    after: (action) => actions.push(action),
+    end: async () => {
+      for (const action of actions) await action();
+    },
+  };
+}

@@ -71,19 +71,29 @@ export class RawSocket {
     return Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]);
   }
 
-  /** The code of the close frame that the server sends before it ends. */
+  /** The code of the close frame that the server sends; 1006 when it ends without one. */
   async closeCode() {
-    let rest = await this.rest();
-    while (rest.length >= 2) {
-      const short = rest[1] & 127;
-      const head = short < 126 ? 2 : short === 126 ? 4 : 10;
-      const size =
-        short < 126 ? short : short === 126 ? rest.readUInt16BE(2) : Number(rest.readBigUInt64BE(2));
-      if ((rest[0] & 15) === CLOSE) return size >= 2 ? rest.readUInt16BE(head) : 1005;
-      rest = rest.subarray(head + size);
-    }
-    return 1006;
+    const found = () => findClose(this.received) ?? (this.socket.destroyed ? 1006 : undefined);
+    await this.until(() => found() !== undefined, 'close frame');
+    return found();
   }
+}
+
+/** The code in the first close frame among `frames` (of a server: not masked), if there is one. */
+function findClose(frames) {
+  let rest = frames;
+  while (rest.length >= 2) {
+    const short = rest[1] & 127;
+    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+    if (rest.length < head) return undefined;
+    let size = short;
+    if (short === 126) size = rest.readUInt16BE(2);
+    if (short === 127) size = Number(rest.readBigUInt64BE(2));
+    if (rest.length < head + size) return undefined;
+    if ((rest[0] & 15) === CLOSE) return size >= 2 ? rest.readUInt16BE(head) : 1005;
+    rest = rest.subarray(head + size);
+  }
+  return undefined;
 }
 
 export function upgradeRequest(pathAndQuery, headers = {}) {

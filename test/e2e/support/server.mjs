@@ -62,7 +62,12 @@ export class Server {
   constructor(child) {
     this.child = child;
     this.log = '';
-    this.exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
+    this.running = true;
+    this.exited = once(child, 'close').then(
+      ([code, signal]) => ({ code, signal }),
+      (error) => ({ code: error.code }), // it could not be started
+    );
+    this.exited.then(() => (this.running = false));
     child.stderr.setEncoding('utf8').on('data', (text) => (this.log += text));
   }
 
@@ -97,10 +102,6 @@ export class Server {
   async kill() {
     this.child.kill('SIGKILL');
     await this.exited;
-  }
-
-  get running() {
-    return this.child.exitCode === null && this.child.signalCode === null;
   }
 
   /** The value of a line of /metrics; `name` with its labels, as it stands there. */
