@@ -171,8 +171,7 @@ test('a catch-up waits for a reader that pauses, and goes on with it', async (t)
   const server = await serverWith(t, ...args);
   const writer = await connectSynced(t, server, 'ada', ALL);
   const count = 400;
-  for (let i = 0; i < count; i++) writer.push('note', { text: 'x'.repeat(50_000) });
-  for (let i = 0; i < count; i++) await writer.take('update');
+  await writer.pushedAll('note', Array(count).fill({ text: 'x'.repeat(50_000) }), 50);
   const reader = await connect(t, server, 'ada');
   reader.send('client_hello', { syncStatus: {} });
   reader.socket.pause();

@@ -274,9 +274,8 @@ test('a long catch-up is whole while others push, replace and remove', async (t)
   const server = await startServer(t);
   const writer = await connectSynced(t, server, 'ada', ALL);
   const count = 3000;
-  for (let i = 0; i < count; i++) writer.push('note', { text: `${i}` });
-  const notes = [];
-  while (notes.length < count) notes.push(await writer.take('update'));
+  const objects = Array.from({ length: count }, (_, i) => ({ text: `${i}` }));
+  const notes = await writer.pushedAll('note', objects);
 
   const reader = await connect(t, server, 'ada');
   await reader.hello();

@@ -88,6 +88,17 @@ export class Client {
     return this.take('update', (d) => d.clientId === clientId);
   }
 
+  /** Pushes all objects, so many at a time; gives their events in that order. */
+  async pushedAll(store, objects, inFlight = 500) {
+    const events = [];
+    for (let i = 0; i < objects.length; i += inFlight) {
+      const some = objects.slice(i, i + inFlight);
+      const clientIds = some.map((object) => this.push(store, object));
+      for (const id of clientIds) events.push(await this.take('update', (d) => d.clientId === id));
+    }
+    return events;
+  }
+
   async removed(store, id, clientId = randomUUID()) {
     this.send('remove', { store, id, clientId });
     return this.take('remove', (d) => d.clientId === clientId);
