@@ -1,6 +1,7 @@
 /* bench/partials_server.c: the server of `syncdb bench partials`: answers each message with a
- * partial of as many tokens as the message's content says, appended as fast as the library takes
- * them, and then commits it.
+ * partial, appended to token by token and then committed. The message's content says how many
+ * tokens and how many microseconds to wait behind each: "400 2000"; "400 0" is as fast as the
+ * library takes them.
  *
  *   partials_server sqlite://PATH
  *
@@ -10,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syncdb/syncdb.h>
+#include <time.h>
 
 #define TOKENS_MAX 100000
+#define PAUSE_US_MAX 999999
 #define WORKERS 64 /* the most there may be: so many streams run at a time */
 
 static const sdb_slice TOKEN = {"token ", 6};
@@ -33,12 +36,25 @@ static void complain(const char *what, const sdb_error *error) {
   fprintf(stderr, "partials_server: %s: %s\n", what, error->message);
 }
 
-/* The number that the object's content is. */
-static long tokens_wanted(sdb_slice object) {
+/* The two numbers of the object's content; none where it is something else. */
+static void read_wish(sdb_slice object, long *tokens, long *pause_us) {
   static const char KEY[] = "\"content\":\"";
   const char *at = memmem(object.data, object.size, KEY, sizeof(KEY) - 1);
-  long tokens = at ? strtol(at + sizeof(KEY) - 1, NULL, 10) : 0;
-  return tokens >= 0 && tokens <= TOKENS_MAX ? tokens : 0;
+  char *end = NULL;
+  *tokens = at ? strtol(at + sizeof(KEY) - 1, &end, 10) : 0;
+  *pause_us = at ? strtol(end, NULL, 10) : 0;
+  if (*tokens < 0 || *tokens > TOKENS_MAX) *tokens = 0;
+  if (*pause_us < 0 || *pause_us > PAUSE_US_MAX) *pause_us = 0;
+}
+
+static sdb_status stream(sdb_partial *partial, long tokens, long pause_us) {
+  struct timespec pause = {0, pause_us * 1000};
+  sdb_status status = SDB_OK;
+  for (; tokens > 0 && status == SDB_OK; tokens--) {
+    status = sdb_partial_append(partial, "content", TOKEN);
+    if (pause_us > 0) nanosleep(&pause, NULL);
+  }
+  return status;
 }
 
 static void answer(const sdb_event *event, sdb_context *context, void *argument) {
@@ -49,9 +65,9 @@ static void answer(const sdb_event *event, sdb_context *context, void *argument)
   sdb_slice object = sdb_slice_of("{\"role\":\"assistant\",\"content\":\"\"}");
   if (sdb_partial_begin(context, store, object, &partial, &error) != SDB_OK)
     return complain("begin", &error);
-  sdb_status status = SDB_OK;
-  for (long left = tokens_wanted(event->object); left > 0 && status == SDB_OK; left--)
-    status = sdb_partial_append(partial, "content", TOKEN);
+  long tokens, pause_us;
+  read_wish(event->object, &tokens, &pause_us);
+  sdb_status status = stream(partial, tokens, pause_us);
   if (status == SDB_OK) status = sdb_partial_commit(partial, NULL, &error);
   if (status == SDB_OK) return;
   fprintf(stderr, "partials_server: %s: %s\n", sdb_status_text(status), error.message);
