@@ -109,7 +109,7 @@ SDB_API const char *sdb_store_wire_name(const sdb_store *store);
 SDB_API sdb_store_type sdb_store_type_of(const sdb_store *store);
 
 /* Checks an object as a client's push of it would be: size and depth (the server's defaults: 256
- * KiB, 32), JSON, `$` keys, schema, rules. Of a delete, `object` is the one that is to go: only
+ * KiB, 30), JSON, `$` keys, schema, rules. Of a delete, `object` is the one that is to go: only
  * the rules are asked, and it may be empty where they answer the same for every object. Any
  * thread. SDB_OK; SDB_BAD_JSON (error->offset); SDB_INVALID_OBJECT (error->path is a JSON Pointer,
  * error->message what is wrong); SDB_REJECTED (the rule's own message; from a declared rule also

@@ -21,10 +21,10 @@ typedef struct sdb_pattern_port {
   void (*release)(void *context, void *compiled);
 } sdb_pattern_port;
 
-/* What an object may be where nothing else is said: sdb_store_check goes by these, and they are the
- * server's defaults. */
+/* What an object may be where nothing else is said: sdb_store_check goes by these. They are the
+ * server's defaults: 256 KiB, and 32 levels less the two that the message around it takes. */
 #define SDB_OBJECT_BYTES_MAX (256 * 1024)
-#define SDB_OBJECT_DEPTH_MAX 32
+#define SDB_OBJECT_DEPTH_MAX 30
 
 struct sdb_object {
   const sdb_json *json;

@@ -1,4 +1,5 @@
 /* store_test.c: definitions: names, types, C tables of fields; stores together; no memory. */
+#include "hub/limits.h"
 #include "store_fixture.h"
 #include <math.h>
 #include <string.h>
@@ -253,6 +254,13 @@ static void an_object_over_the_limits_is_too_large(void **state) {
   sdb_store_destroy(store);
 }
 
+static void the_limits_are_the_servers_defaults(void **state) {
+  (void)state;
+  sdb_limits limits = sdb_limits_default();
+  assert_int_equal(SDB_OBJECT_BYTES_MAX, limits.object_bytes_max);
+  assert_int_equal(SDB_OBJECT_DEPTH_MAX, limits.depth_max - 2);
+}
+
 static void an_action_that_is_none_is_an_invalid_argument(void **state) {
   (void)state;
   failing_memory memory;
@@ -343,6 +351,7 @@ int main(void) {
       cmocka_unit_test(fields_are_checked_as_a_schema_is),
       cmocka_unit_test(fields_that_contradict_themselves_are_refused),
       cmocka_unit_test(an_object_over_the_limits_is_too_large),
+      cmocka_unit_test(the_limits_are_the_servers_defaults),
       cmocka_unit_test(an_action_that_is_none_is_an_invalid_argument),
       cmocka_unit_test(making_and_checking_survive_every_failed_allocation),
       cmocka_unit_test(fields_survive_every_failed_allocation),
