@@ -133,6 +133,8 @@ void sdb_bench_server_kill(sdb_bench_server *server);
 
 /* A line of /proc/PID/status in KiB, as "VmRSS"; 0 when there is none. */
 long sdb_bench_memory_kib(const sdb_bench_server *server, const char *line);
+/* The processor time that the server's process has used so far; 0 when it is not ours. */
+double sdb_bench_cpu_seconds(const sdb_bench_server *server);
 /* Makes VmHWM, the peak, begin anew. */
 void sdb_bench_memory_reset_peak(const sdb_bench_server *server);
 /* VmRSS once it stands still. */
@@ -158,8 +160,9 @@ struct sdb_bench_device {
   sdb_ws_client *client;
   sdb_bench_device *next_dirty;
   int fd;
-  uint32_t interest; /* what epoll was told */
-  bool dirty, said_hello, helloed /* by the server */;
+  uint32_t interest;      /* what epoll was told */
+  uint64_t said_hello_ns; /* 0: not yet */
+  bool dirty, helloed /* by the server */;
 };
 
 struct sdb_bench_loop {

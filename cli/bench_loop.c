@@ -41,7 +41,7 @@ static void on_opened(sdb_ws_client *client, void *tag) {
   (void)client;
   sdb_bench_device *device = tag;
   const char *hello = device->hello ? device->hello : EMPTY_HELLO;
-  device->said_hello = true;
+  device->said_hello_ns = sdb_bench_now_ns();
   device->loop->connecting--;
   sdb_bench_device_send(device, hello, strlen(hello));
 }
@@ -95,7 +95,8 @@ bool sdb_bench_device_connect(sdb_bench_loop *loop, sdb_bench_device *device,
   device->loop = loop;
   device->fd = -1;
   device->interest = 0;
-  device->dirty = device->said_hello = device->helloed = false;
+  device->said_hello_ns = 0;
+  device->dirty = device->helloed = false;
   device->client = sdb_ws_client_create(&options);
   if (!device->client) return sdb_bench_fail(loop->bench, "out of memory");
   if (sdb_ws_client_state_of(device->client) == SDB_WS_CLIENT_CLOSED) return lost(loop, device);
@@ -111,7 +112,7 @@ void sdb_bench_device_drop(sdb_bench_device *device) {
     *at = device->next_dirty;
     break;
   }
-  if (!device->said_hello) loop->connecting--;
+  if (!device->said_hello_ns) loop->connecting--;
   if (device->helloed) loop->helloed--;
   sdb_ws_client_free(device->client);
   device->client = NULL;

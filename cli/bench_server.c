@@ -291,6 +291,25 @@ long sdb_bench_memory_kib(const sdb_bench_server *server, const char *line) {
   return kib;
 }
 
+double sdb_bench_cpu_seconds(const sdb_bench_server *server) {
+  char path[64], text[1024];
+  if (server->pid == 0) return 0;
+  snprintf(path, sizeof(path), "/proc/%ld/stat", (long)server->pid);
+  FILE *file = fopen(path, "r");
+  size_t size = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+  if (file) fclose(file);
+  text[size] = 0;
+  /* The name, field 2, may hold anything, and ends at the last ')'. utime is 14, stime 15. */
+  char *at = strrchr(text, ')');
+  for (int field = 2; at && field < 14; field++)
+    at = strchr(at + 1, ' ');
+  if (!at) return 0;
+  char *end;
+  double ticks = strtod(at, &end);
+  ticks += strtod(end, NULL);
+  return ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
 void sdb_bench_memory_reset_peak(const sdb_bench_server *server) {
   char path[64];
   snprintf(path, sizeof(path), "/proc/%ld/clear_refs", (long)server->pid);
