@@ -85,7 +85,10 @@ static void on_message(void *context, sdb_conn *conn, void *tag, char *message, 
   assert_ptr_equal(tag, f);
   f->messages++;
   snprintf(f->last_message, sizeof(f->last_message), "%.*s", (int)size, message);
-  if (size > 6 && memcmp(message, "close ", 6) == 0)
+  if (size > 6 && memcmp(message, "pause,", 6) == 0) {
+    sdb_net_pause(conn, true);
+    sdb_net_close(conn, (unsigned)atoi(f->last_message + 6), sdb_slice_of("while paused"));
+  } else if (size > 6 && memcmp(message, "close ", 6) == 0)
     sdb_net_close(conn, (unsigned)atoi(f->last_message + 6), sdb_slice_of("as asked"));
   else
     server_send(f, conn, message, size);

@@ -13,6 +13,7 @@ void sdb_net_close(sdb_conn *conn, unsigned code, sdb_slice reason) {
   if (conn->state != SDB_CONN_OPEN || !queue_close(conn, code, reason)) return;
   conn->state = SDB_CONN_CLOSING;
   sdb_conn_wait(conn, SDB_WAIT_CLOSE);
+  sdb_net_pause(conn, false); /* the peer's close is to be read */
 }
 
 void sdb_net_shutdown(sdb_net *net, unsigned code, sdb_slice reason) {

@@ -208,6 +208,20 @@ static void a_peer_that_ignores_the_close_is_hung_up_on(void **state) {
   fixture_free(f);
 }
 
+static void a_close_while_paused_ends_with_the_close_of_the_peer(void **state) {
+  fixture *f = fixture_started();
+  (void)state;
+  client *c = client_open(f);
+  client_say(c, "pause,4401");
+  client_expect_close(c, 4401);
+  uint64_t closed_us = sdb_platform_monotonic_us();
+  client_frame(c, 0x88, "\x11\x31", 2);
+  client_expect_end(c);
+  assert_true(sdb_platform_monotonic_us() - closed_us < 2000 * 1000); /* what is waited otherwise */
+  client_free(c);
+  fixture_free(f);
+}
+
 static void an_answer_may_close_at_once(void **state) {
   fixture *f = fixture_new();
   char head[1024];
@@ -601,6 +615,7 @@ int main(void) {
       cmocka_unit_test(a_huge_message_closes_1009_before_it_is_sent),
       cmocka_unit_test(a_peer_that_closes_gets_its_code_back),
       cmocka_unit_test(the_server_closes_with_code_and_reason),
+      cmocka_unit_test(a_close_while_paused_ends_with_the_close_of_the_peer),
       cmocka_unit_test(a_peer_that_ignores_the_close_is_hung_up_on),
       cmocka_unit_test(an_answer_may_close_at_once),
       cmocka_unit_test(a_client_that_vanishes_mid_frame_is_forgotten),
