@@ -73,11 +73,13 @@ bool sdb_bench_interrupted(void) {
 }
 
 bool sdb_bench_fail(sdb_bench *bench, const char *format, ...) {
-  if (bench->error[0]) return false; /* the first failure is the cause */
+  char text[sizeof(bench->error)];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(bench->error, sizeof(bench->error), format, arguments);
+  vsnprintf(text, sizeof(text), format, arguments);
   va_end(arguments);
+  /* The first failure is the cause, what follows it is not. */
+  if (!bench->error[0]) memcpy(bench->error, text, sizeof(text));
   return false;
 }
 
