@@ -255,8 +255,14 @@ static void an_answer_is_not_answered(void **state) {
   receive_with(d, "an answer");
   push_note(d, "another", 2);
   receive_with(d, "an answer");
-  assert_int_equal(f->events, 2);
-  assert_int_equal(f->in_order, 2);
+  wait_for_events(f, 2);
+  push_note(d, "the last", 3); /* were answers answered, more than three events would have come */
+  wait_for_events(f, 3);
+  receive_with(d, "an answer");
+  sdb_database_close(f->database);
+  f->database = NULL;
+  assert_int_equal(f->events, 3);
+  assert_int_equal(f->in_order, 3);
   disconnect(d);
 }
 
@@ -359,7 +365,6 @@ static void pushes_are_refused_while_the_application_is_far_behind(void **state)
   pthread_cond_broadcast(&f->changed);
   pthread_mutex_unlock(&f->lock);
   wait_for_events(f, number - refused); /* nothing that was acknowledged is dropped */
-  assert_int_equal(f->events, number - refused);
   disconnect(slow);
 }
 
