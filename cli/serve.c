@@ -249,7 +249,7 @@ static bool parse_words(serve *self, int option, const char *value) {
 
 static bool parse_limit(serve *self, int option, const char *value) {
   sdb_server_options *server = &self->options.server;
-  uint32_t days;
+  uint32_t days = 0;
   switch (option) {
   case OPT_PING:
     return parse_number(option, value, 86400000, &server->ping_interval_ms);

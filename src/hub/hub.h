@@ -71,9 +71,9 @@ void sdb_hub_on_message(sdb_hub *hub, sdb_peer *peer, sdb_slice message, uint64_
  * (it drives catch-up and the folding of partials). */
 void sdb_hub_on_output_level(sdb_hub *hub, sdb_peer *peer, size_t bytes, uint64_t now_ms);
 
-/* Whether more input of the peer is welcome now. Not while what waits for it, and what its pushes at
- * the storage will bring it, is over the soft limit: then the owner stops reading, and asks again
- * after sdb_hub_on_output_level. */
+/* Whether more input of the peer is welcome now. Not while what waits for it, and what its pushes
+ * at the storage will bring it, is over the soft limit: then the owner stops reading, and asks
+ * again after sdb_hub_on_output_level. */
 bool sdb_hub_wants_input(const sdb_peer *peer);
 
 /* The answer to an AUTHENTICATE output. `user` empty: refused. */

@@ -20,6 +20,7 @@ void sdb_completions_destroy(sdb_database *database) {
 static void on_completed(void *context, sdb_op *list) {
   sdb_database *database = context;
   sdb_completions *completions = &database->completions;
+  SDB_ASSERT(list);
   sdb_op *last = list;
   while (last->next)
     last = last->next;

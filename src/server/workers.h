@@ -48,8 +48,8 @@ SDB_MUST_CHECK sdb_status sdb_workers_subscribe(
 /* As sdb_hub_options.subscribed; `workers` is its context. */
 bool sdb_workers_subscribed(void *workers, uint16_t store);
 
-/* As sdb_hub_options.accepts: whether there is room for one more event of the user, if anybody wants
- * it at all. What is on its way through the storage comes on top, so the maxima are soft. */
+/* As sdb_hub_options.accepts: whether there is room for one more event of the user, if anybody
+ * wants it at all. What is on its way through the storage comes on top, so the maxima are soft. */
 bool sdb_workers_accepts(void *workers, uint16_t store, sdb_slice user);
 
 /* Loop: copies an EVENT output to its user's lane. False: out of memory. */

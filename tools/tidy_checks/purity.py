@@ -35,7 +35,7 @@ def nm(path):
 
 def compile_one(tree, path, folder, library_headers):
     """The symbols of `path` for wasm32 and for this machine, or the compiler's complaint."""
-    common = ["clang", "-std=c11", "-O1", "-w", "-I", str(tree.root / "include")]
+    common = ["clang", "-std=c11", "-O0", "-w", "-I", str(tree.root / "include")]
     common += ["-I", str(tree.root / "src"), "-c", str(tree.root / path)]
     stem = folder / path.replace("/", "_")
     wasm = ["--target=wasm32-wasi", "-nostdlibinc", "-isystem", WASI_INCLUDE]

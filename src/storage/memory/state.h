@@ -79,7 +79,7 @@ ptrdiff_t sdb_memory_state_find(
 SDB_MUST_CHECK bool sdb_memory_state_give(
     const sdb_memory_event *event, sdb_buffer *memory, sdb_stored_event *to);
 
-/* Room for one more item of `size` bytes; NULL: out of memory. The count is the caller's to move. */
+/* Room for one more item of `size` bytes; NULL: out of memory. The caller moves the count. */
 void *sdb_memory_array_room(const sdb_mem *mem, sdb_memory_array *array, size_t size);
 
 /* Takes event `at` out of the log. */

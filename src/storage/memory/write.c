@@ -74,6 +74,7 @@ static sdb_status give_previous(sdb_op_write *op, sdb_slice current) {
 /* What names the object from now on: in a singular store each update is an object of its own. */
 static sdb_seq object_after(const sdb_memory_state *state, const sdb_op_write *op,
     const sdb_memory_event *current, sdb_seq seq) {
+  SDB_ASSERT(current || op->action == SDB_ACTION_CREATE);
   if (op->action == SDB_ACTION_DELETE) return current->object;
   if (is_singular(state, op->store)) return seq;
   if (op->action == SDB_ACTION_CREATE) return op->reserved ? op->object : seq;

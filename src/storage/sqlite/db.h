@@ -37,7 +37,7 @@ void sdb_db_finalize(sqlite3_stmt **statements, size_t count);
 SDB_MUST_CHECK sdb_status sdb_db_integer(
     sqlite3 *db, const char *path, const char *sql, int64_t *value, sdb_error *error);
 
-/* Steps a statement that gives no row, and resets it. SQLite's code: SQLITE_DONE when all is well. */
+/* Steps a statement that gives no row, and resets it. SQLite's code: SQLITE_DONE is well. */
 int sdb_db_step(sqlite3_stmt *statement);
 
 static inline void sdb_db_bind(sqlite3_stmt *statement, int at, uint64_t value) {

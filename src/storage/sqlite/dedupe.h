@@ -1,4 +1,4 @@
-/* storage/sqlite/dedupe.h: the runs as the writer knows them, with filters over their client ids. */
+/* storage/sqlite/dedupe.h: the runs as the writer knows them, with filters over client ids. */
 #ifndef SDB_STORAGE_SQLITE_DEDUPE_H
 #define SDB_STORAGE_SQLITE_DEDUPE_H
 

@@ -42,8 +42,8 @@ static int find_in_run(sdb_writer *writer, const sdb_run *run, uint64_t user,
     return -1;
   }
   sdb_index_client client;
-  int more, found = 0;
-  while (found == 0 && (more = sdb_unpack_client(&clients, &client)) == 1) {
+  int found = 0;
+  while (found == 0 && sdb_unpack_client(&clients, &client) == 1) {
     if (client.hash > hash) break;
     if (client.hash == hash) found = verify(writer, client.seq, user, client_id, duplicate);
   }

@@ -1,4 +1,4 @@
-/* storage/sqlite/filter.c: see filter.h. 12 bits a hash, six of them set, all in one block of 512. */
+/* storage/sqlite/filter.c: see filter.h. 12 bits a hash, six of them set, all in one block. */
 #include "storage/sqlite/filter.h"
 
 #define BITS_PER_HASH 12

@@ -4,7 +4,7 @@
  *   meta      one row a fact
  *   store     the stores that ever were in a definition; `id` stands for them everywhere
  *   user      names and their numbers
- *   log       the events, appended in the order of their seqs: the truth that all else follows from.
+ *   log       the events, appended in the order of their seqs: the truth, which all else follows.
  *             `object` is NULL where it equals seq, `body` is NULL for a remove
  *   moved     objects whose current event is not their first -> that event
  *   singular  the current event of each user's singular stores

@@ -1,4 +1,4 @@
-/* storage/sqlite/format.h: the database file: its schema, its version, and what it says of itself. */
+/* storage/sqlite/format.h: the database file: its schema, its version, what it says of itself. */
 #ifndef SDB_STORAGE_SQLITE_FORMAT_H
 #define SDB_STORAGE_SQLITE_FORMAT_H
 

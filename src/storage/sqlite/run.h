@@ -10,8 +10,8 @@
  *   block  id = run << 24 | part << 23 | number, data: see pack.c
  *   fence  (run, user, store, seq) of each entry block's first entry -> its number
  *
- * Client blocks need no fences: the hashes are evenly spread, so block number `hash * client_blocks`
- * holds them.
+ * Client blocks need no fences: the hashes are evenly spread, so block `hash * client_blocks` holds
+ * them.
  *
  * An entry outlives its event: an event that was replaced is looked up in vain in the log until a
  * merge drops the entry. The table `spent` tells merges which those are: `built` says up to which

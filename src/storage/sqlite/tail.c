@@ -253,9 +253,9 @@ void sdb_tail_leave(sdb_tail *tail, uint32_t reader) {
   pthread_mutex_unlock(&tail->mutex);
 }
 
-/* Index + 1 of the newest entry of (user, store) at or below `end`, given the newest of all. Follows
- * the chain from the newest and walks back from `end`, a step each in turn: the chain is short
- * where the user has few events here, the walk is where it has many. */
+/* Index + 1 of the newest entry of (user, store) at or below `end`, given the newest of all.
+ * Follows the chain from the newest and walks back from `end`, a step each in turn: the chain is
+ * short where the user has few events here, the walk is where it has many. */
 static uint32_t newest_below(
     const sdb_generation *generation, uint64_t user, uint16_t store, uint32_t chain, uint32_t end) {
   for (uint32_t walk = end; chain > end; walk--) {

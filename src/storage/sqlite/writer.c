@@ -160,7 +160,7 @@ static void carry_out(sdb_writer *writer, sdb_op *op, uint64_t hash) {
 }
 
 static void carry_out_all(sdb_writer *writer, const sdb_op_list *group) {
-  uint64_t hashes[SDB_WRITER_AHEAD];
+  uint64_t hashes[SDB_WRITER_AHEAD] = {0};
   const sdb_op *ahead = group->first;
   size_t fetched = 0, at = 0;
   for (sdb_op *op = group->first; op && writer->failed == 0; op = op->next, at++) {

@@ -94,7 +94,7 @@ export class Server {
   async stop(signal = 'SIGTERM') {
     this.child.kill(signal);
     const end = await deadline(this.exited, () => `the server does not end: ${this.log}`);
-    if (end.code !== 0) throw new Error(`the server ended with ${JSON.stringify(end)}: ${this.log}`);
+    if (end.code !== 0) throw new Error(`it ended with ${JSON.stringify(end)}: ${this.log}`);
     return end;
   }
 
