@@ -2,9 +2,8 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(SYNCDB_DEPS REQUIRED IMPORTED_TARGET
-  sqlite3 libevent_core libevent_pthreads libssl libcrypto zlib libpcre2-8 libjwt)
-find_library(WSLAY_LIBRARY wslay REQUIRED) # Debian ships no .pc file for it
+  sqlite3 libevent_core libssl libcrypto zlib libpcre2-8 libjwt)
 
 add_library(syncdb_dependencies INTERFACE)
 target_link_libraries(syncdb_dependencies INTERFACE
-  PkgConfig::SYNCDB_DEPS ${WSLAY_LIBRARY} Threads::Threads m)
+  PkgConfig::SYNCDB_DEPS Threads::Threads m)

@@ -15,14 +15,11 @@ from .common import Finding
 from .layers import MAY_INCLUDE, PURE_FLOORS
 
 ALLOWED = {"memcpy", "memmove", "memset", "memcmp", "strlen"}
-# Libraries that are pure themselves, by floor.
-ALLOWED_PREFIX = {"ws": ("wslay_",)}
 # What the compiler itself calls: 128-bit integers and its own stack pointer.
 COMPILER = re.compile(r"^__(stack_pointer|indirect_function_table|memory_base|table_base)$")
 BUILTIN = re.compile(r"^__(mul|u?div|u?mod|ashl|ashr|lshr|clz|ctz|popcount)ti[23]$|^__multi3$")
 
 WASI_INCLUDE = "/usr/include/wasm32-wasi"
-LIBRARY_HEADERS = ["uthash.h", "utlist.h", "wslay"]
 
 
 def nm(path):
@@ -33,13 +30,13 @@ def nm(path):
         yield kind, name
 
 
-def compile_one(tree, path, folder, library_headers):
+def compile_one(tree, path, folder):
     """The symbols of `path` for wasm32 and for this machine, or the compiler's complaint."""
     common = ["clang", "-std=c11", "-O0", "-w", "-I", str(tree.root / "include")]
     common += ["-I", str(tree.root / "src"), "-c", str(tree.root / path)]
     stem = folder / path.replace("/", "_")
     wasm = ["--target=wasm32-wasi", "-nostdlibinc", "-isystem", WASI_INCLUDE]
-    wasm += ["-isystem", str(library_headers), "-o", f"{stem}.wasm.o"]
+    wasm += ["-o", f"{stem}.wasm.o"]
     result = subprocess.run(common + wasm, capture_output=True, text=True)
     if result.returncode:
         return result.stderr, [], []
@@ -53,15 +50,8 @@ def compile_one(tree, path, folder, library_headers):
 def compile_all(tree, paths):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        library_headers = folder / "include"
-        library_headers.mkdir()
-        for header in LIBRARY_HEADERS:
-            (library_headers / header).symlink_to(f"/usr/include/{header}")
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = {
-                path: pool.submit(compile_one, tree, path, folder, library_headers)
-                for path in paths
-            }
+            jobs = {path: pool.submit(compile_one, tree, path, folder) for path in paths}
             return {path: job.result() for path, job in jobs.items()}
 
 
@@ -69,8 +59,6 @@ def check_undefined(path, symbols, floor_of_symbol):
     floor = path.split("/")[1]
     for kind, name in symbols:
         if kind != "U" or name in ALLOWED or COMPILER.match(name) or BUILTIN.match(name):
-            continue
-        if name.startswith(ALLOWED_PREFIX.get(floor, ("\0",))):
             continue
         owner = floor_of_symbol.get(name)
         if owner == floor or owner in MAY_INCLUDE[floor]:
