@@ -16,5 +16,7 @@ int sdb_serve_run(int argc, char **argv);
 int sdb_bench_run(int argc, char **argv);
 int sdb_check_run(int argc, char **argv);
 int sdb_connect_run(int argc, char **argv);
+int sdb_inspect_run(int argc, char **argv);
+int sdb_backup_run(int argc, char **argv);
 
 #endif

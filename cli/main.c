@@ -8,6 +8,8 @@ static const sdb_command COMMANDS[] = {
     {"bench", sdb_bench_run, "measure a server over real sockets"},
     {"check", sdb_check_run, "would a client's change be taken? for stores files and scripts"},
     {"connect", sdb_connect_run, "send lines as messages, print what comes"},
+    {"inspect", sdb_inspect_run, "what a database holds, and whether it is whole"},
+    {"backup", sdb_backup_run, "copy a database, also while a server runs"},
     {NULL, NULL, NULL},
 };
 

@@ -2,6 +2,7 @@
 #ifndef SYNCDB_SYNCDB_H
 #define SYNCDB_SYNCDB_H
 
+#include <syncdb/admin.h>
 #include <syncdb/database.h>
 #include <syncdb/memory.h>
 #include <syncdb/object.h>

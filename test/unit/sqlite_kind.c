@@ -34,6 +34,7 @@ sdb_sqlite_options sqlite_options(const char *path, sdb_storage_sink sink) {
   options.stores = CONFORMANCE_STORES;
   options.stores_count = STORES;
   options.sink = sink;
+  options.durability = SDB_SQLITE_NORMAL; /* syncs are slow, and no test cuts the power */
   options.remember_removes_ms = REMEMBER_MS;
   options.dedupe_window_ms = WINDOW_MS;
   options.generation_entries = 64;
@@ -69,6 +70,18 @@ static void *reopen(void *storage, sdb_storage_sink sink) {
   sdb_sqlite_close(held->storage);
   open_again(held, sink);
   return held;
+}
+
+void sqlite_close(fixture *f) {
+  sqlite_held *held = sqlite_of(f);
+  sdb_sqlite_close(held->storage);
+  held->storage = NULL;
+}
+
+void sqlite_open(fixture *f) {
+  sqlite_held *held = sqlite_of(f);
+  open_again(held, held->options.sink);
+  f->port = port(held);
 }
 
 static void fail_writes(void *storage, bool failing) {

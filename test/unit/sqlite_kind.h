@@ -19,11 +19,15 @@ static inline sqlite_held *sqlite_of(fixture *f) {
   return f->storage;
 }
 
+/* Closing and opening again, apart. */
+void sqlite_close(fixture *f);
+void sqlite_open(fixture *f);
+
 /* Makes an empty folder under TMPDIR or /tmp; and takes one away with what is in it. */
 void make_folder(char folder[64]);
 void drop_folder(const char *folder);
 
-/* Options for `path` with the suite's stores. */
+/* Options for `path` with the suite's stores, durability normal. */
 sdb_sqlite_options sqlite_options(const char *path, sdb_storage_sink sink);
 
 /* Runs SQL on a connection of its own, and gives the integer in the first column of its first row

@@ -37,6 +37,8 @@ typedef struct conformance_kind {
   void (*destroy)(void *storage);
 } conformance_kind;
 
+extern const conformance_kind MEMORY_KIND; /* memory_kind.c; sqlite_kind.h has the other */
+
 /* Runs the suite; the number of failures. */
 int storage_conformance_run(const conformance_kind *kind);
 

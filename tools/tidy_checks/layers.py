@@ -33,6 +33,7 @@ PUBLIC_FLOOR = {
     "uuid": "base",
     "store": "store",
     "object": "store",
+    "admin": "storage",
 }
 # The words of store.h (types and actions) are those of the ports too.
 PUBLIC_ALSO = {"storage": ["store"], "bus": ["store"]}

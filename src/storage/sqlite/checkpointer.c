@@ -15,7 +15,7 @@ sdb_status sdb_checkpointer_open(sdb_checkpointer *checkpointer, sdb_error *erro
       sdb_db_open(checkpointer->path, SDB_DB_READ_WRITE, 512, &checkpointer->db, error);
   if (status != SDB_OK) return status;
   if (pthread_mutex_init(&checkpointer->mutex, NULL) == 0) {
-    if (pthread_cond_init(&checkpointer->grown, NULL) == 0) {
+    if (pthread_cond_init(&checkpointer->changed, NULL) == 0) {
       checkpointer->made = true;
       return SDB_OK;
     }
@@ -27,32 +27,65 @@ sdb_status sdb_checkpointer_open(sdb_checkpointer *checkpointer, sdb_error *erro
 void sdb_checkpointer_close(sdb_checkpointer *checkpointer) {
   sqlite3_close(checkpointer->db);
   if (!checkpointer->made) return;
-  pthread_cond_destroy(&checkpointer->grown);
+  pthread_cond_destroy(&checkpointer->changed);
   pthread_mutex_destroy(&checkpointer->mutex);
 }
 
-void sdb_checkpointer_wal_grown(void *context, uint32_t pages) {
-  sdb_checkpointer *checkpointer = context;
+void sdb_checkpointer_wal_grown(sdb_checkpointer *checkpointer, uint32_t pages) {
   pthread_mutex_lock(&checkpointer->mutex);
   checkpointer->pages = pages;
-  if (pages >= checkpointer->pages_start) pthread_cond_signal(&checkpointer->grown);
+  if (pages >= checkpointer->pages_start) pthread_cond_broadcast(&checkpointer->changed);
+  pthread_mutex_unlock(&checkpointer->mutex);
+}
+
+void sdb_checkpointer_finished(sdb_checkpointer *checkpointer) {
+  pthread_mutex_lock(&checkpointer->mutex);
+  checkpointer->asked = false;
+  pthread_cond_broadcast(&checkpointer->changed);
   pthread_mutex_unlock(&checkpointer->mutex);
 }
 
 void sdb_checkpointer_stop(sdb_checkpointer *checkpointer) {
   pthread_mutex_lock(&checkpointer->mutex);
   checkpointer->stop = true;
-  pthread_cond_signal(&checkpointer->grown);
+  pthread_cond_broadcast(&checkpointer->changed);
   pthread_mutex_unlock(&checkpointer->mutex);
+}
+
+void sdb_checkpointer_claim(sdb_checkpointer *checkpointer) {
+  pthread_mutex_lock(&checkpointer->mutex);
+  checkpointer->claimed = true;
+  while (checkpointer->copying)
+    pthread_cond_wait(&checkpointer->changed, &checkpointer->mutex);
+  pthread_mutex_unlock(&checkpointer->mutex);
+}
+
+void sdb_checkpointer_release(sdb_checkpointer *checkpointer) {
+  pthread_mutex_lock(&checkpointer->mutex);
+  checkpointer->claimed = false;
+  pthread_mutex_unlock(&checkpointer->mutex);
+}
+
+/* One round, unless the writer wants its turn. Gives how many pages are left. */
+static int copy_once(sdb_checkpointer *checkpointer) {
+  pthread_mutex_lock(&checkpointer->mutex);
+  bool begun = checkpointer->copying = !checkpointer->claimed;
+  pthread_mutex_unlock(&checkpointer->mutex);
+  if (!begun) return 0;
+  int pages = 0, copied = 0;
+  int code =
+      sqlite3_wal_checkpoint_v2(checkpointer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+  pthread_mutex_lock(&checkpointer->mutex);
+  checkpointer->copying = false;
+  pthread_cond_broadcast(&checkpointer->changed);
+  pthread_mutex_unlock(&checkpointer->mutex);
+  return code == SQLITE_OK ? pages - copied : 0;
 }
 
 /* Copies until little is left. */
 static void copy(sdb_checkpointer *checkpointer) {
   for (int i = 0; i < ROUNDS_MAX; i++) {
-    int pages, copied;
-    int code = sqlite3_wal_checkpoint_v2(
-        checkpointer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
-    if (code != SQLITE_OK || pages - copied <= PAGES_LEFT_FEW) return;
+    if (copy_once(checkpointer) <= PAGES_LEFT_FEW) return;
   }
 }
 
@@ -60,14 +93,14 @@ void *sdb_checkpointer_run(void *context) {
   sdb_checkpointer *checkpointer = context;
   uint32_t start = checkpointer->pages_start;
   pthread_mutex_lock(&checkpointer->mutex);
-  for (;;) {
-    if (checkpointer->pages < start) start = checkpointer->pages_start;
-    while (checkpointer->pages < start && !checkpointer->stop) {
-      pthread_cond_wait(&checkpointer->grown, &checkpointer->mutex);
-      if (checkpointer->pages < checkpointer->pages_start) start = checkpointer->pages_start;
+  while (!checkpointer->stop) {
+    if (checkpointer->pages < checkpointer->pages_start) start = checkpointer->pages_start;
+    if (checkpointer->pages < start || checkpointer->asked) {
+      pthread_cond_wait(&checkpointer->changed, &checkpointer->mutex);
+      continue;
     }
-    if (checkpointer->stop) break;
     start = checkpointer->pages + checkpointer->pages_start;
+    checkpointer->asked = true;
     pthread_mutex_unlock(&checkpointer->mutex);
     copy(checkpointer);
     sdb_inbox_ask_checkpoint(checkpointer->inbox);

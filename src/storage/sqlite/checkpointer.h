@@ -15,8 +15,11 @@ typedef struct sdb_checkpointer {
   sdb_inbox *inbox;
   uint32_t pages_start; /* pages in the WAL that start a checkpoint */
   pthread_mutex_t mutex;
-  pthread_cond_t grown;
+  pthread_cond_t changed;
   uint32_t pages; /* in the WAL after the last commit */
+  bool copying;   /* SQLite lets one connection checkpoint at a time, and does not wait */
+  bool claimed;   /* by the writer: no further round begins */
+  bool asked;     /* the writer is to do the rest */
   bool stop, made;
 } sdb_checkpointer;
 
@@ -28,7 +31,12 @@ void sdb_checkpointer_close(sdb_checkpointer *checkpointer);
 void *sdb_checkpointer_run(void *checkpointer);
 void sdb_checkpointer_stop(sdb_checkpointer *checkpointer);
 
-/* For the writer, after each commit. */
-void sdb_checkpointer_wal_grown(void *checkpointer, uint32_t pages);
+/* For the writer: after each commit, and when it has done what it was asked for. */
+void sdb_checkpointer_wal_grown(sdb_checkpointer *checkpointer, uint32_t pages);
+void sdb_checkpointer_finished(sdb_checkpointer *checkpointer);
+
+/* Around a checkpoint of the writer's own: waits until the round that runs is over. */
+void sdb_checkpointer_claim(sdb_checkpointer *checkpointer);
+void sdb_checkpointer_release(sdb_checkpointer *checkpointer);
 
 #endif

@@ -7,8 +7,6 @@
 #include "base/error.h"
 #include <stdio.h>
 
-#define BUSY_TIMEOUT_MS 5000
-
 sdb_status sdb_db_status(int code) {
   switch (code & 0xFF) {
   case SQLITE_OK:
@@ -42,7 +40,7 @@ sdb_status sdb_db_open(
   if (mode == SDB_DB_CREATE) flags |= SQLITE_OPEN_CREATE;
   sqlite3 *opened = NULL;
   int code = sqlite3_open_v2(path, &opened, flags, NULL);
-  if (code == SQLITE_OK) code = sqlite3_busy_timeout(opened, BUSY_TIMEOUT_MS);
+  if (code == SQLITE_OK) code = sqlite3_busy_timeout(opened, SDB_DB_BUSY_TIMEOUT_MS);
   if (code == SQLITE_OK) {
     char sql[64];
     snprintf(sql, sizeof(sql), "PRAGMA cache_size=-%d", cache_kib);

@@ -18,6 +18,8 @@ sdb_status sdb_db_failed(sqlite3 *db, const char *path, sdb_error *error);
 
 typedef enum sdb_db_mode { SDB_DB_READ_ONLY, SDB_DB_READ_WRITE, SDB_DB_CREATE } sdb_db_mode;
 
+#define SDB_DB_BUSY_TIMEOUT_MS 5000
+
 /* A connection for one thread at a time, with a busy time-out and `cache_kib` of page cache. */
 SDB_MUST_CHECK sdb_status sdb_db_open(
     const char *path, sdb_db_mode mode, int cache_kib, sqlite3 **db, sdb_error *error);

@@ -45,10 +45,14 @@ sdb_status sdb_indexer_newest(sdb_indexer *indexer, sdb_seq *newest) {
 
 sdb_status sdb_indexer_end_run(
     sdb_indexer *indexer, sdb_builder *builder, sdb_generation *generation) {
+  /* Once the run is live nothing may fail any more: the next run begins where this list ends. */
+  if (builder->status == SDB_OK && !sdb_run_list_make_room(&indexer->runs))
+    builder->status = SDB_NO_MEMORY;
   sdb_status status = sdb_builder_end(builder, generation);
   if (status != SDB_OK) return status;
   if (!sdb_inbox_await_ended(indexer->inbox, ++indexer->ended)) return SDB_CLOSED;
-  return sdb_run_list_put(&indexer->runs, &builder->run) ? SDB_OK : SDB_NO_MEMORY;
+  sdb_run_list_put(&indexer->runs, &builder->run);
+  return SDB_OK;
 }
 
 /* ---- flushing ---- */

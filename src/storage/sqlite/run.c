@@ -21,7 +21,7 @@ void sdb_run_list_free(sdb_run_list *list) {
   sdb_run_list_init(list, list->mem);
 }
 
-static bool make_room(sdb_run_list *list) {
+bool sdb_run_list_make_room(sdb_run_list *list) {
   if (list->count < list->capacity) return true;
   size_t capacity = list->capacity ? list->capacity * 2 : 16;
   sdb_run *runs = sdb_mem_resize(list->mem, list->runs, sdb_mem_product(capacity, sizeof(*runs)));
@@ -31,8 +31,8 @@ static bool make_room(sdb_run_list *list) {
   return true;
 }
 
-bool sdb_run_list_put(sdb_run_list *list, const sdb_run *run) {
-  if (!make_room(list)) return false;
+void sdb_run_list_put(sdb_run_list *list, const sdb_run *run) {
+  SDB_ASSERT(list->count < list->capacity);
   size_t at = 0;
   while (at < list->count && list->runs[at].first > run->last)
     at++;
@@ -43,7 +43,6 @@ bool sdb_run_list_put(sdb_run_list *list, const sdb_run *run) {
   memmove(&list->runs[at + 1], &list->runs[end], (list->count - end) * sizeof(*run));
   list->runs[at] = *run;
   list->count = list->count - (end - at) + 1;
-  return true;
 }
 
 sdb_status sdb_run_reader_open(
@@ -75,7 +74,7 @@ sdb_status sdb_run_reader_list(sdb_run_reader *reader, sdb_run_list *list) {
   list->count = 0;
   int code;
   while (status == SDB_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-    if (!make_room(list)) {
+    if (!sdb_run_list_make_room(list)) {
       status = SDB_NO_MEMORY;
       break;
     }

@@ -61,8 +61,11 @@ typedef struct sdb_run_list {
 void sdb_run_list_init(sdb_run_list *list, const sdb_mem *mem);
 void sdb_run_list_free(sdb_run_list *list);
 
-/* Puts `run` in the place of those that it covers. False: out of memory, nothing changed. */
-SDB_MUST_CHECK bool sdb_run_list_put(sdb_run_list *list, const sdb_run *run);
+/* Room for one more run, so that the next put cannot fail. False: out of memory. */
+SDB_MUST_CHECK bool sdb_run_list_make_room(sdb_run_list *list);
+
+/* Puts `run` in the place of those that it covers. There must be room. */
+void sdb_run_list_put(sdb_run_list *list, const sdb_run *run);
 
 static inline sdb_seq sdb_run_list_watermark(const sdb_run_list *list) {
   return list->count ? list->runs[0].last : 0;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #define WRITER_CACHE_KIB 16384
+#define WAL_MAX_TIMES 8 /* as many pages as start a checkpoint: then commits wait for one */
 #define PERIOD_MAX_MS ((uint64_t)1 << 47) /* so that sums with the clock do not overflow */
 
 struct sdb_sqlite {
@@ -183,7 +184,10 @@ static sdb_status open_writer(sdb_sqlite *storage, const sdb_sqlite_options *opt
   sdb_writer *writer = &storage->writer;
   sdb_writer_options writer_options = {storage->mem, storage->path, {storage, completed},
       options->remember_removes_ms, options->dedupe_window_ms, options->dedupe_bytes_max,
-      options->commit_ops_max};
+      options->commit_ops_max, options->wal_pages_checkpoint};
+  writer_options.wal_pages_max = writer_options.wal_pages_max < UINT32_MAX / WAL_MAX_TIMES
+                                     ? writer_options.wal_pages_max * WAL_MAX_TIMES
+                                     : UINT32_MAX;
   if (writer_options.remember_removes_ms > PERIOD_MAX_MS)
     writer_options.remember_removes_ms = PERIOD_MAX_MS;
   if (writer_options.dedupe_window_ms > PERIOD_MAX_MS)
@@ -196,8 +200,7 @@ static sdb_status open_writer(sdb_sqlite *storage, const sdb_sqlite_options *opt
   writer->tail = &storage->tail;
   writer->inbox = &storage->inbox;
   writer->reads = &storage->reads;
-  writer->wal_grown = sdb_checkpointer_wal_grown;
-  writer->wal_grown_context = &storage->checkpointer;
+  writer->checkpointer = &storage->checkpointer;
   writer->hash_key = meta->hash_key;
   writer->floor = writer->last = meta->seq_floor;
   if (sdb_writer_plan_forget(writer)) return SDB_OK;

@@ -11,10 +11,13 @@
 #include "storage/sqlite/writer.h"
 #include "base/error.h"
 #include "platform/platform.h"
+#include "storage/sqlite/checkpointer.h"
 #include "storage/sqlite/read_queue.h"
 #include "storage/sqlite/writer_sql.h"
 
 #define RESERVE_AHEAD_MS 10000
+#define CHECKPOINT_PATIENCE_MS 20 /* that a commit may wait for readers, to begin the WAL anew */
+#define CHECKPOINT_PATIENCE_MAX_MS 500 /* where the WAL has become too long */
 #define FROZEN_MAX 3                  /* generations that wait for the indexer before writes wait */
 #define HELD_UP_MAX 20                /* tenths of a second that they wait at most */
 #define BLOCKS_WITH_OPS 96            /* of the index, in a transaction that has operations */
@@ -315,8 +318,35 @@ static int on_wal(void *context, sqlite3 *db, const char *name, int pages) {
   (void)db;
   (void)name;
   sdb_writer *writer = context;
-  writer->wal_grown(writer->wal_grown_context, (uint32_t)pages);
+  writer->wal_pages = (uint32_t)pages;
+  sdb_checkpointer_wal_grown(writer->checkpointer, writer->wal_pages);
   return SQLITE_OK;
+}
+
+/* Copies what is left in the WAL, and waits for readers to let go of it, so that the next commit
+ * begins at its start. */
+static void checkpoint(sdb_writer *writer, int patience_ms) {
+  sdb_checkpointer_claim(writer->checkpointer);
+  sqlite3_busy_timeout(writer->db, patience_ms);
+  sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+  sqlite3_busy_timeout(writer->db, SDB_DB_BUSY_TIMEOUT_MS);
+  sdb_checkpointer_release(writer->checkpointer);
+}
+
+/* The checkpointer did the most of it and asks for the rest. */
+static void finish_checkpoint(sdb_writer *writer) {
+  checkpoint(writer, CHECKPOINT_PATIENCE_MS);
+  sdb_checkpointer_finished(writer->checkpointer);
+}
+
+/* Where commits come faster than the checkpointer copies, the WAL would grow without end: then they
+ * wait for it. If a snapshot keeps the WAL, it may grow by as much again. */
+static void bound_wal(sdb_writer *writer) {
+  if (writer->wal_pages < writer->options.wal_pages_max)
+    writer->wal_pages_max = writer->options.wal_pages_max;
+  if (writer->wal_pages < writer->wal_pages_max) return;
+  checkpoint(writer, CHECKPOINT_PATIENCE_MAX_MS);
+  writer->wal_pages_max = writer->wal_pages + writer->options.wal_pages_max;
 }
 
 /* Whether a group may begin: not while the indexer is far behind. But the disk may be what holds it
@@ -343,14 +373,6 @@ static void take_items(sdb_writer *writer, sdb_index_item *items) {
   if (!writer->items_next) writer->items_next = items;
 }
 
-/* What is left in the WAL is little: the checkpointer did the most of it. The wait is for readers
- * to let go of the old WAL, so that the next commit begins at its start. */
-static void finish_checkpoint(sdb_writer *writer) {
-  sqlite3_busy_timeout(writer->db, 20);
-  sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
-  sqlite3_busy_timeout(writer->db, 5000);
-}
-
 void *sdb_writer_run(void *context) {
   sdb_writer *writer = context;
   sdb_inbox_work work = {0};
@@ -371,6 +393,7 @@ void *sdb_writer_run(void *context) {
       sdb_inbox_wake_indexer(writer->inbox);
     }
     if (group.count > 0 || sdb_writer_has_chores(writer)) commit_group(writer, &group);
+    bound_wal(writer);
     if (work.closing && work.ops.count == 0) return NULL;
   }
 }

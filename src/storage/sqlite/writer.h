@@ -62,6 +62,7 @@ typedef struct sdb_writer_options {
   uint64_t remember_removes_ms, dedupe_window_ms;
   size_t dedupe_bytes_max;
   uint32_t commit_ops_max; /* at most the capacity of the tail's generations */
+  uint32_t wal_pages_max;  /* in the WAL, unless somebody's snapshot holds on to it */
 } sdb_writer_options;
 
 /* What has to be undone if the transaction fails. */
@@ -104,8 +105,9 @@ typedef struct sdb_writer {
   sdb_seq sweep_position; /* how far this one came */
   unsigned held_up;       /* short waits in a row for an indexer that is far behind */
   bool last_failed;       /* the last transaction failed: no hurry with chores */
-  void (*wal_grown)(void *context, uint32_t pages); /* called with the WAL's pages after a commit */
-  void *wal_grown_context;
+  struct sdb_checkpointer *checkpointer;
+  uint32_t wal_pages;     /* in the WAL after the last commit */
+  uint32_t wal_pages_max; /* from here on the writer checkpoints by itself */
   /* what /metrics is told, under its own mutex */
   pthread_mutex_t stats_mutex;
   sdb_storage_stats stats;
@@ -116,7 +118,7 @@ typedef struct sdb_writer {
 void *sdb_writer_run(void *writer);
 
 /* Prepares a zeroed writer over its open connection, which it does not own. The caller then sets
- * stores, tail, inbox, reads, hash_key, last, floor and wal_grown. */
+ * stores, tail, inbox, reads, checkpointer, hash_key, last and floor. */
 SDB_MUST_CHECK sdb_status sdb_writer_open(
     sdb_writer *writer, const sdb_writer_options *options, sqlite3 *db, sdb_error *error);
 void sdb_writer_close(sdb_writer *writer);
