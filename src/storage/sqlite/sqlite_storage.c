@@ -281,17 +281,24 @@ static sdb_status open_queues(sdb_sqlite *storage, const sdb_sqlite_options *opt
   return status;
 }
 
+/* A thread with a name that `top -H` and debuggers show. */
+static bool start_thread(pthread_t *thread, const char *name, void *(*run)(void *), void *context) {
+  if (pthread_create(thread, NULL, run, context) != 0) return false;
+  pthread_setname_np(*thread, name);
+  return true;
+}
+
 static sdb_status start_threads(sdb_sqlite *storage, sdb_error *error) {
   storage->writer_runs =
-      pthread_create(&storage->writer_thread, NULL, sdb_writer_run, &storage->writer) == 0;
+      start_thread(&storage->writer_thread, "sdb-writer", sdb_writer_run, &storage->writer);
   storage->indexer_runs =
-      pthread_create(&storage->indexer_thread, NULL, sdb_indexer_run, &storage->indexer) == 0;
-  storage->checkpointer_runs = pthread_create(&storage->checkpointer_thread, NULL,
-                                   sdb_checkpointer_run, &storage->checkpointer) == 0;
+      start_thread(&storage->indexer_thread, "sdb-indexer", sdb_indexer_run, &storage->indexer);
+  storage->checkpointer_runs = start_thread(&storage->checkpointer_thread, "sdb-checkpoint",
+      sdb_checkpointer_run, &storage->checkpointer);
   while (storage->readers_run < storage->readers_count) {
     uint32_t next = storage->readers_run;
-    if (pthread_create(
-            &storage->reader_threads[next], NULL, sdb_reader_run, &storage->readers[next]) != 0)
+    if (!start_thread(
+            &storage->reader_threads[next], "sdb-reader", sdb_reader_run, &storage->readers[next]))
       break;
     storage->readers_run++;
   }

@@ -11,6 +11,7 @@ static bool is_singular(const sdb_writer *writer, uint16_t store) {
 }
 
 int sdb_writer_get_event(sdb_writer *writer, sdb_seq seq, sdb_writer_event *event) {
+  if (sdb_append_may_hold(&writer->append, seq) && !sdb_writer_append_waiting(writer)) return -1;
   sqlite3_stmt *get = sdb_writer_statement_of(writer, SDB_W_LOG_GET);
   sdb_db_bind(get, 1, seq);
   int found = sdb_writer_row(writer, get);
@@ -177,24 +178,6 @@ bool sdb_writer_drop_event(sdb_writer *writer, const sdb_writer_event *event, sd
   return spend(writer, event, !entry || frozen, died);
 }
 
-/* Appends the new event to the log. */
-static bool append(sdb_writer *writer, const sdb_op_write *op, uint16_t store, sdb_seq object) {
-  sqlite3_stmt *add = sdb_writer_statement_of(writer, SDB_W_LOG_ADD);
-  sdb_db_bind(add, 1, op->seq);
-  sdb_db_bind(add, 2, op->user);
-  sdb_db_bind(add, 3, store);
-  if (object == op->seq)
-    sqlite3_bind_null(add, 4);
-  else
-    sdb_db_bind(add, 4, object);
-  sdb_db_bind_uuid(add, 5, &op->client_id);
-  if (op->action == SDB_ACTION_DELETE)
-    sqlite3_bind_null(add, 6);
-  else
-    sdb_db_bind_text(add, 6, op->body);
-  return sdb_writer_step(writer, add);
-}
-
 /* Notes in the small tables where an object's current event is to be found. */
 static bool point_to(sdb_writer *writer, const sdb_op_write *op, uint16_t store, sdb_seq object) {
   if (is_singular(writer, store)) {
@@ -234,7 +217,8 @@ static sdb_status store_event(
   SDB_ASSERT(op->seq <= SDB_SEQ_MAX);
   sdb_seq object = object_after(writer, op, to);
   bool removed = op->action == SDB_ACTION_DELETE;
-  if (!append(writer, op, to->store, object)) return SDB_UNAVAILABLE;
+  sdb_append_add(&writer->append,
+      &(sdb_append_row){op->seq, object, op->user, to->store, removed, &op->client_id, op->body});
   if (!point_to(writer, op, to->store, object)) return SDB_UNAVAILABLE;
   if (removed && !note_removed(writer, op)) return SDB_UNAVAILABLE;
   if (to->found && !sdb_writer_drop_event(writer, &to->current, op->seq)) return SDB_UNAVAILABLE;

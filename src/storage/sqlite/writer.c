@@ -49,6 +49,13 @@ bool sdb_writer_begin(sdb_writer *writer) {
   return true;
 }
 
+bool sdb_writer_append_waiting(sdb_writer *writer) {
+  if (writer->append.count == 0) return true;
+  bool appended = sdb_writer_step(writer, writer->append.statement);
+  sdb_append_forget(&writer->append);
+  return appended;
+}
+
 void sdb_writer_mark_dead(sdb_writer *writer, sdb_tail_entry *entry, sdb_seq died) {
   sdb_writer_undo *undo = &writer->undo;
   SDB_ASSERT(undo->deaths_count < undo->deaths_capacity && died != 0);
@@ -72,6 +79,9 @@ sdb_status sdb_writer_open(
   sdb_status status = sdb_db_prepare(
       db, options->path, SDB_WRITER_SQL, writer->statements, SDB_WRITER_STATEMENTS, error);
   if (status == SDB_OK)
+    status = sdb_append_open(
+        &writer->append, db, options->path, options->mem, options->commit_ops_max, error);
+  if (status == SDB_OK)
     status = sdb_run_reader_open(&writer->runs, db, options->path, options->mem, error);
   return status;
 }
@@ -83,6 +93,7 @@ void sdb_writer_close(sdb_writer *writer) {
     sdb_index_item_free(writer->options.mem, item);
   }
   sdb_run_reader_close(&writer->runs);
+  sdb_append_close(&writer->append);
   sdb_db_finalize(writer->statements, SDB_WRITER_STATEMENTS);
   sdb_dedupe_free(&writer->dedupe);
   sdb_mem_free(writer->options.mem, writer->undo.deaths);
@@ -196,6 +207,7 @@ static void note_failure(sdb_writer *writer) {
 static void roll_back(sdb_writer *writer) {
   note_failure(writer);
   sdb_writer_undo *undo = &writer->undo;
+  sdb_append_forget(&writer->append);
   sdb_writer_release(writer);
   sdb_run_reader_reset(&writer->runs);
   if (!sqlite3_get_autocommit(writer->db)) {
@@ -295,6 +307,7 @@ static void commit_group(sdb_writer *writer, sdb_op_list *group) {
     op->status = SDB_UNAVAILABLE;
   if (!room) writer->failed = SQLITE_NOMEM;
   if (room) carry_out_all(writer, group);
+  if (writer->failed == 0) sdb_writer_append_waiting(writer);
   bool wrote = writer->open;
   if (writer->failed == 0 && wrote) sdb_writer_forget(writer);
   size_t blocks_max = group->count ? BLOCKS_WITH_OPS : BLOCKS_ALONE;

@@ -9,6 +9,7 @@
 #ifndef SDB_STORAGE_SQLITE_WRITER_H
 #define SDB_STORAGE_SQLITE_WRITER_H
 
+#include "storage/sqlite/append.h"
 #include "storage/sqlite/dedupe.h"
 #include "storage/sqlite/hash.h"
 #include "storage/sqlite/inbox.h"
@@ -21,7 +22,6 @@ typedef enum sdb_writer_statement {
   SDB_W_ROLLBACK,
   SDB_W_USER_FIND,
   SDB_W_USER_ADD,
-  SDB_W_LOG_ADD,
   SDB_W_LOG_GET,
   SDB_W_LOG_DELETE,
   SDB_W_MOVED_GET,
@@ -81,6 +81,7 @@ typedef struct sdb_writer {
   sdb_writer_options options;
   sqlite3 *db;
   sqlite3_stmt *statements[SDB_WRITER_STATEMENTS];
+  sdb_append append; /* rows of the log that wait for the group's end */
   sdb_run_reader runs;
   const sdb_store_map *stores;
   sdb_tail *tail;
@@ -142,6 +143,9 @@ int sdb_writer_row(sdb_writer *writer, sqlite3_stmt *statement);
 
 /* Begins the transaction if it is not open. False: it failed. */
 bool sdb_writer_begin(sdb_writer *writer);
+
+/* Appends the rows that wait. False: the transaction is lost. */
+bool sdb_writer_append_waiting(sdb_writer *writer);
 
 /* Marks the tail's entry of an event as gone, so that it can be undone. */
 void sdb_writer_mark_dead(sdb_writer *writer, sdb_tail_entry *entry, sdb_seq died);

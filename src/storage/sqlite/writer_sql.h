@@ -10,7 +10,6 @@ static const char *const SDB_WRITER_SQL[SDB_WRITER_STATEMENTS] = {
     [SDB_W_ROLLBACK] = "ROLLBACK",
     [SDB_W_USER_FIND] = "SELECT id FROM user WHERE name = ?1",
     [SDB_W_USER_ADD] = "INSERT INTO user(name) VALUES(?1)",
-    [SDB_W_LOG_ADD] = "INSERT INTO log VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [SDB_W_LOG_GET] = "SELECT user, store, object, client, body FROM log WHERE seq = ?1",
     [SDB_W_LOG_DELETE] = "DELETE FROM log WHERE seq = ?1",
     [SDB_W_MOVED_GET] = "SELECT seq FROM moved WHERE object = ?1",
