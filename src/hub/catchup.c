@@ -10,45 +10,63 @@
  */
 #include "hub/state.h"
 
-bool sdb_catchup_add(sdb_peer *peer, const sdb_range *range) {
-  if (peer->ranges_count == peer->ranges_capacity) {
-    uint32_t capacity = peer->ranges_capacity ? peer->ranges_capacity * 2 : 4;
+/* The first page is small, so that the first event is there at once. */
+#define FIRST_PAGE_EVENTS 64
+
+/* ---- the ranges ---- */
+
+static sdb_catchup *make(sdb_peer *peer) {
+  size_t stores_count = peer->hub->options.stores_count;
+  sdb_catchup *made =
+      sdb_mem_zero(peer->hub->mem, sizeof(*made) + stores_count * sizeof(made->windows[0]));
+  if (!made) return NULL;
+  for (size_t i = 0; i < stores_count; i++)
+    made->windows[i] = SDB_WINDOW_ALL;
+  return peer->catchup = made;
+}
+
+void sdb_catchup_free(sdb_peer *peer) {
+  if (!peer->catchup) return;
+  sdb_mem_free(peer->hub->mem, peer->catchup->ranges);
+  sdb_mem_free(peer->hub->mem, peer->catchup);
+  peer->catchup = NULL;
+}
+
+/* Forgets the ranges that are done. */
+static void compact(sdb_catchup *catchup) {
+  uint32_t done = catchup->done;
+  if (done == 0) return;
+  memmove(catchup->ranges, catchup->ranges + done,
+      (catchup->count - done) * sizeof(catchup->ranges[0]));
+  catchup->count -= done;
+  if (catchup->reading >= done) catchup->reading -= done;
+  catchup->done = 0;
+}
+
+sdb_range *sdb_catchup_add(sdb_peer *peer, const sdb_range *range) {
+  sdb_catchup *catchup = peer->catchup ? peer->catchup : make(peer);
+  if (!catchup) return NULL;
+  if (catchup->count == catchup->capacity) {
+    uint32_t capacity = catchup->capacity ? catchup->capacity * 2 : 4;
     sdb_range *ranges =
-        sdb_mem_resize(peer->hub->mem, peer->ranges, sdb_mem_product(capacity, sizeof(*ranges)));
-    if (!ranges) return false;
-    peer->ranges = ranges;
-    peer->ranges_capacity = capacity;
+        sdb_mem_resize(peer->hub->mem, catchup->ranges, sdb_mem_product(capacity, sizeof(*ranges)));
+    if (!ranges) return NULL;
+    catchup->ranges = ranges;
+    catchup->capacity = capacity;
   }
-  peer->ranges[peer->ranges_count++] = *range;
-  return true;
+  catchup->ranges[catchup->count] = *range;
+  return &catchup->ranges[catchup->count++];
 }
 
-static void free_ranges(sdb_peer *peer) {
-  sdb_mem_free(peer->hub->mem, peer->ranges);
-  peer->ranges = NULL;
-  peer->ranges_count = peer->ranges_capacity = peer->ranges_done = 0;
-}
-
-/* False: no memory. */
-static bool ask_for_page(sdb_peer *peer, const sdb_range *range) {
-  sdb_hub *hub = peer->hub;
-  sdb_page_op *op = sdb_mem_zero(hub->mem, sizeof(*op));
-  if (!op) return false;
-  op->page.op.kind = SDB_OP_PAGE;
-  op->page.user = peer->user->number;
-  op->page.store = range->store;
-  op->page.after = range->after;
-  op->page.before = range->next;
-  op->page.limit = range->left < SDB_PAGE_EVENTS_MAX ? range->left : SDB_PAGE_EVENTS_MAX;
-  op->page.bytes_max = SDB_PAGE_BYTES_MAX;
-  sdb_buffer_init(&op->page.memory, hub->mem, SIZE_MAX);
-  op->user = peer->user;
-  op->peer = peer;
-  peer->user->references++;
-  peer->user->pages_in_flight++;
-  sdb_peer_retain(peer);
-  peer->page_in_flight = true;
-  sdb_hub_stage(hub, &op->page.op);
+bool sdb_catchup_add_fetch(sdb_peer *peer, const sdb_range *range) {
+  if (!sdb_catchup_add(peer, range)) return false;
+  sdb_catchup *catchup = peer->catchup;
+  compact(catchup);
+  uint32_t at = catchup->fetches++;
+  memmove(
+      &catchup->ranges[at + 1], &catchup->ranges[at], (catchup->count - 1 - at) * sizeof(*range));
+  catchup->ranges[at] = *range;
+  if (catchup->reading >= at) catchup->reading++;
   return true;
 }
 
@@ -57,8 +75,11 @@ static bool is_read(const sdb_range *range) {
   return range->next <= range->after + 1;
 }
 
-static void write_synced(sdb_peer *peer, const sdb_range *range) {
-  sdb_hub *hub = peer->hub;
+static uint32_t *budget_of(sdb_catchup *catchup, sdb_range *range) {
+  return range->fetched ? &range->left : &catchup->windows[range->store];
+}
+
+static void write_synced(sdb_hub *hub, const sdb_range *range) {
   sdb_seq before = range->to_head ? 0 : range->before;
   sdb_wire_synced(&hub->run, sdb_hub_store_name(hub, range->store), sdb_hub_uuid(hub, range->after),
       sdb_hub_uuid(hub, before), !is_read(range));
@@ -66,32 +87,68 @@ static void write_synced(sdb_peer *peer, const sdb_range *range) {
 
 /* Goes over the ranges that need no page (any more). Gives the one that does, or NULL. */
 static sdb_range *next_range(sdb_peer *peer) {
-  bool wrote = peer->hub->run.messages > 0;
-  sdb_range *range = NULL;
-  while (peer->ranges_done < peer->ranges_count) {
-    range = &peer->ranges[peer->ranges_done];
-    if (!is_read(range) && range->left > 0) break;
-    write_synced(peer, range);
-    wrote = true;
-    peer->ranges_done++;
-    range = NULL;
+  sdb_catchup *catchup = peer->catchup;
+  for (; catchup->done < catchup->count; catchup->done++) {
+    sdb_range *range = &catchup->ranges[catchup->done];
+    if (!is_read(range) && *budget_of(catchup, range) > 0) return range;
+    write_synced(peer->hub, range);
+    if (range->fetched) catchup->fetches--;
   }
-  if (wrote) sdb_hub_send_run(peer);
-  return range;
+  return NULL;
+}
+
+/* ---- asking ---- */
+
+static uint32_t page_limit(sdb_catchup *catchup, sdb_range *range) {
+  uint32_t limit = catchup->started ? SDB_PAGE_EVENTS_MAX : FIRST_PAGE_EVENTS;
+  uint32_t budget = *budget_of(catchup, range);
+  return budget < limit ? budget : limit;
+}
+
+/* False: no memory. */
+static bool ask_for_page(sdb_peer *peer, sdb_range *range) {
+  sdb_hub *hub = peer->hub;
+  sdb_catchup *catchup = peer->catchup;
+  sdb_page_op *op = sdb_mem_zero(hub->mem, sizeof(*op));
+  if (!op) return false;
+  op->page.op.kind = SDB_OP_PAGE;
+  op->page.user = peer->user->number;
+  op->page.store = range->store;
+  op->page.objects_only = range->objects_only;
+  op->page.after = range->after;
+  op->page.before = range->next;
+  op->page.limit = page_limit(catchup, range);
+  op->page.bytes_max = SDB_PAGE_BYTES_MAX;
+  sdb_buffer_init(&op->page.memory, hub->mem, SIZE_MAX);
+  op->user = peer->user;
+  op->peer = peer;
+  peer->user->references++;
+  peer->user->pages_in_flight++;
+  sdb_peer_retain(peer);
+  peer->page_in_flight = true;
+  catchup->reading = catchup->done;
+  catchup->started = true;
+  sdb_hub_stage(hub, &op->page.op);
+  return true;
+}
+
+static bool has_room(const sdb_peer *peer) {
+  return peer->output_level < peer->hub->limits.output_soft_bytes;
 }
 
 void sdb_catchup_continue(sdb_peer *peer) {
-  if (peer->state != SDB_PEER_LIVE || peer->page_in_flight || peer->ranges_count == 0) return;
-  if (peer->output_level >= peer->hub->limits.output_soft_bytes) return;
+  if (peer->state != SDB_PEER_LIVE || peer->page_in_flight || !peer->catchup) return;
+  if (!has_room(peer)) return;
   sdb_user *user = peer->user;
   /* The note of what was overwritten is full: it begins anew once no page is in flight. */
   if (user->overwrites_count > SDB_OVERWRITES_MAX && user->pages_in_flight > 0) return;
   sdb_range *range = next_range(peer);
+  if (peer->hub->run.messages > 0) sdb_hub_send_run(peer);
   if (peer->state != SDB_PEER_LIVE) return;
   if (!range)
-    free_ranges(peer);
+    sdb_catchup_free(peer);
   else if (!ask_for_page(peer, range))
-    sdb_hub_close_peer(peer, 1013, "out of memory");
+    sdb_hub_close_peer(peer, SDB_CLOSE_OVERLOADED, "out of memory");
 }
 
 /* ---- a page that was read ---- */
@@ -107,8 +164,10 @@ static void write_event(sdb_hub *hub, const sdb_stored_event *stored) {
   sdb_wire_event_write(&hub->run, &event);
 }
 
-static void write_page(sdb_peer *peer, const sdb_op_page *page, sdb_range *range) {
+static void write_page(sdb_peer *peer, const sdb_op_page *page) {
   sdb_hub *hub = peer->hub;
+  sdb_range *range = &peer->catchup->ranges[peer->catchup->reading];
+  uint32_t *budget = budget_of(peer->catchup, range);
   bool singular = sdb_hub_is_singular(hub, page->store);
   hub->stats.catch_up_pages++;
   for (uint32_t i = 0; i < page->count; i++) {
@@ -118,8 +177,8 @@ static void write_page(sdb_peer *peer, const sdb_op_page *page, sdb_range *range
       continue;
     write_event(hub, stored);
     hub->stats.catch_up_events++;
+    if (*budget != SDB_WINDOW_ALL && *budget > 0) (*budget)--;
   }
-  range->left -= page->count < range->left ? page->count : range->left;
   if (!page->more) range->next = range->after + 1;
 }
 
@@ -137,18 +196,16 @@ void sdb_catchup_on_page(sdb_hub *hub, sdb_page_op *op) {
   sdb_peer *peer = op->peer;
   sdb_user *user = op->user;
   peer->page_in_flight = false;
-  if (peer->state == SDB_PEER_LIVE) {
-    if (op->page.op.status != SDB_OK)
-      sdb_hub_close_peer(peer, 1013, "the storage cannot be read");
-    else if (user->overwrites_count <= SDB_OVERWRITES_MAX)
-      write_page(peer, &op->page, &peer->ranges[peer->ranges_done]);
-    /* else the page is read again: what is stale in it cannot be told */
+  bool usable = user->overwrites_count <= SDB_OVERWRITES_MAX; /* else it is read again */
+  if (peer->state == SDB_PEER_LIVE && op->page.op.status != SDB_OK) {
+    sdb_hub_close_peer(peer, SDB_CLOSE_OVERLOADED, "the storage cannot be read");
+  } else if (peer->state == SDB_PEER_LIVE && usable) {
+    write_page(peer, &op->page);
+    (void)next_range(peer);
+    if (hub->run.messages > 0) sdb_hub_send_run(peer);
   }
-  if (hub->run.messages > 0) sdb_hub_send_run(peer);
   end_page(user);
   sdb_catchup_continue(peer);
-  sdb_buffer_free(&op->page.memory);
-  sdb_mem_free(hub->mem, op);
-  sdb_user_release(user);
+  sdb_hub_free_op(hub, &op->page.op);
   sdb_peer_release(peer);
 }

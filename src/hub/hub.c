@@ -30,7 +30,9 @@ sdb_status sdb_hub_create(const sdb_hub_options *options, sdb_hub **hub) {
   made->database = options->storage->database;
   made->hello_last = &made->hello_first;
   made->staged_last = &made->staged;
-  made->outputs_last = &made->outputs;
+  made->attention_last = &made->attention;
+  made->events_last = &made->events;
+  made->dones_last = &made->dones;
   made->expiry_ms = UINT64_MAX;
   sdb_json_init(&made->json, mem, TOKENS_MAX);
   sdb_wire_run_init(&made->run, mem, RUN_BYTES_MAX, options->frame_header);
@@ -69,12 +71,8 @@ void sdb_hub_destroy(sdb_hub *hub) {
     if (output.kind == SDB_HUB_SEND) sdb_frames_release(output.frames);
   }
   SDB_ASSERT(hub->users_count == 0);
-  while (hub->spare) {
-    sdb_output_node *node = hub->spare;
-    hub->spare = node->next;
-    sdb_mem_free(hub->mem, node);
-  }
-  SDB_ASSERT(!hub->promised); /* every request was done */
+  SDB_ASSERT(!hub->promised);
+  sdb_mem_free(hub->mem, hub->sends);
   sdb_json_free(&hub->json);
   sdb_wire_run_free(&hub->run);
   sdb_buffer_free(&hub->scratch);
@@ -84,11 +82,13 @@ void sdb_hub_destroy(sdb_hub *hub) {
 
 /* ---- messages ---- */
 
-static void on_bad(
-    sdb_peer *peer, const sdb_wire_message *message, sdb_status status, const sdb_error *error) {
-  if (status == SDB_BAD_JSON || peer->state != SDB_PEER_LIVE)
-    sdb_hub_close_peer(peer, status == SDB_NO_MEMORY ? 1013 : 4400, error->message);
-  else
+static void on_bad(sdb_peer *peer, const sdb_wire_message *message, sdb_status status,
+    const sdb_error *error, uint64_t now_ms) {
+  if (status == SDB_NO_MEMORY)
+    sdb_hub_close_peer(peer, SDB_CLOSE_OVERLOADED, "out of memory");
+  else if (status == SDB_BAD_JSON || peer->state != SDB_PEER_LIVE)
+    sdb_hub_close_peer(peer, SDB_CLOSE_BAD_MESSAGE, error->message);
+  else if (sdb_push_allow(peer, now_ms))
     sdb_hub_send_error(peer, error, message->client_id, NULL);
 }
 
@@ -109,15 +109,17 @@ static void on_live_message(sdb_peer *peer, const sdb_wire_message *message, uin
     sdb_hub_send_run(peer);
     break;
   case SDB_WIRE_CLIENT_HELLO:
-    sdb_hub_close_peer(peer, 4400, "a second client_hello");
+    sdb_hub_close_peer(peer, SDB_CLOSE_BAD_MESSAGE, "a second client_hello");
     break;
   }
 }
 
 void sdb_hub_on_message(sdb_hub *hub, sdb_peer *peer, sdb_slice text, uint64_t now_ms) {
+  SDB_ASSERT(peer->hub == hub && peer->connected);
   if (peer->state == SDB_PEER_CLOSING) return;
   if (peer->state == SDB_PEER_GREETED) {
-    sdb_peer_keep_early(peer, text);
+    if (!sdb_peer_wait(peer, text))
+      sdb_hub_close_peer(peer, SDB_CLOSE_OVERLOADED, "too much was sent behind the hello");
     return;
   }
   sdb_wire_message message;
@@ -125,13 +127,13 @@ void sdb_hub_on_message(sdb_hub *hub, sdb_peer *peer, sdb_slice text, uint64_t n
   sdb_status status =
       sdb_wire_decode(&hub->json, text, (int)hub->limits.depth_max, &message, &error);
   if (status != SDB_OK)
-    on_bad(peer, &message, status, &error);
+    on_bad(peer, &message, status, &error, now_ms);
   else if (peer->state == SDB_PEER_LIVE)
     on_live_message(peer, &message, now_ms);
   else if (message.type == SDB_WIRE_CLIENT_HELLO)
     sdb_hub_on_hello(peer, &message, text, now_ms);
   else
-    sdb_hub_close_peer(peer, 4400, "the first message is not a client_hello");
+    sdb_hub_close_peer(peer, SDB_CLOSE_BAD_MESSAGE, "the first message is not a client_hello");
 }
 
 /* ---- storage ---- */
@@ -164,7 +166,7 @@ void sdb_hub_on_completed(sdb_hub *hub, sdb_op *list, uint64_t now_ms) {
     op->next = NULL;
     switch (op->kind) {
     case SDB_OP_USER:
-      sdb_user_on_loaded(hub, (sdb_op_user *)(void *)op, now_ms);
+      sdb_user_on_loaded(hub, (sdb_load_op *)(void *)op, now_ms);
       break;
     case SDB_OP_WRITE:
       sdb_write_on_done(hub, (sdb_write_op *)(void *)op);
@@ -189,7 +191,7 @@ static void close_expired(sdb_hub *hub, uint64_t now_ms) {
   for (sdb_peer *peer = hub->all_peers; peer; peer = peer->all_next) {
     if (peer->expires_ms == 0 || peer->state == SDB_PEER_CLOSING) continue;
     if (peer->expires_ms <= now_ms)
-      sdb_hub_close_peer(peer, 4401, "");
+      sdb_hub_close_peer(peer, SDB_CLOSE_UNAUTHORIZED, "");
     else if (peer->expires_ms < hub->expiry_ms)
       hub->expiry_ms = peer->expires_ms;
   }
@@ -198,7 +200,7 @@ static void close_expired(sdb_hub *hub, uint64_t now_ms) {
 void sdb_hub_on_timer(sdb_hub *hub, uint64_t now_ms) {
   while (
       hub->hello_first && hub->hello_first->connected_ms + hub->limits.hello_timeout_ms <= now_ms)
-    sdb_hub_close_peer(hub->hello_first, 4408, "no client_hello in time");
+    sdb_hub_close_peer(hub->hello_first, SDB_CLOSE_NO_HELLO, "no client_hello in time");
   if (hub->expiry_ms <= now_ms) close_expired(hub, now_ms);
 }
 

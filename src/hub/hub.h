@@ -71,9 +71,9 @@ void sdb_hub_on_message(sdb_hub *hub, sdb_peer *peer, sdb_slice message, uint64_
  * (it drives catch-up and the folding of partials). */
 void sdb_hub_on_output_level(sdb_hub *hub, sdb_peer *peer, size_t bytes, uint64_t now_ms);
 
-/* Whether more input of the peer is welcome now. Not while what waits for it, and what its pushes
- * at the storage will bring it, is over the soft limit: then the owner stops reading, and asks
- * again after sdb_hub_on_output_level. */
+/* Whether more input of the peer is welcome now. Not while its hello waits for an answer, nor while
+ * what waits for it, and what its pushes at the storage will bring it, is over the soft limit: then
+ * the owner stops reading, and asks again after sdb_hub_on_output_level. */
 bool sdb_hub_wants_input(const sdb_peer *peer);
 
 /* The answer to an AUTHENTICATE output. `user` empty: refused. */
@@ -165,7 +165,6 @@ typedef struct sdb_hub_stats {
   uint64_t pushes_stored, pushes_duplicate, pushes_rejected, pushes_invalid, pushes_not_found,
       pushes_limited, pushes_unavailable;
   uint64_t events_sent, partials_sent, partials_folded, catch_up_pages, catch_up_events;
-  uint64_t slow_readers_closed;
 } sdb_hub_stats;
 
 void sdb_hub_stats_get(const sdb_hub *hub, sdb_hub_stats *stats);

@@ -6,12 +6,11 @@
 #include <stdint.h>
 
 #define SDB_STORES_MAX 256
-#define SDB_USER_NAME_MAX 255             /* bytes */
-#define SDB_STORE_NAME_MAX 64             /* bytes */
-#define SDB_MISSING_RANGES_MAX 1024       /* in one hello, over all stores */
-#define SDB_LIST_LIMIT_MAX 1000           /* objects in one list or fetch */
-#define SDB_PAGE_EVENTS_MAX 512           /* events in one page of catch-up */
-#define SDB_EARLY_BYTES_MAX (1024 * 1024) /* behind a hello, over message_bytes_max */
+#define SDB_USER_NAME_MAX 255       /* bytes */
+#define SDB_STORE_NAME_MAX 64       /* bytes */
+#define SDB_MISSING_RANGES_MAX 1024 /* in one hello, over all stores */
+#define SDB_LIST_LIMIT_MAX 1000     /* objects in one list or fetch */
+#define SDB_PAGE_EVENTS_MAX 512     /* events in one page of catch-up */
 #define SDB_PAGE_BYTES_MAX (64 * 1024)
 
 /* What an operator may set; sdb_limits_default gives the defaults. */
@@ -24,9 +23,8 @@ typedef struct sdb_limits {
   uint32_t partials_per_user;    /* 256 */
   uint32_t hello_timeout_ms;     /* 5000: 4408 */
   uint32_t output_soft_bytes;    /* 256 KiB: catch-up pauses, partials fold */
-  uint32_t output_hard_bytes;    /* 4 MiB: 1013 */
-  uint32_t in_flight_max;        /* 1024 pushes of one connection in storage: `rate_limited` beyond
-                                   */
+  uint32_t output_hard_bytes;    /* 4 MiB: net closes 1013 */
+  uint32_t in_flight_max;        /* 1024 pushes of a connection at the storage: `rate_limited` */
 } sdb_limits;
 
 static inline sdb_limits sdb_limits_default(void) {

@@ -10,7 +10,13 @@
 
 /* ---- life ---- */
 
-static sdb_hub_partial *find(sdb_user *user, uint64_t handle) {
+static void free_texts(sdb_partial_text *text) {
+  sdb_buffer_free(&text->head);
+  sdb_buffer_free(&text->tail);
+  sdb_buffer_free(&text->field);
+}
+
+static sdb_hub_partial *find(const sdb_user *user, uint64_t handle) {
   sdb_hub_partial *partial = user->partials;
   while (partial && partial->handle != handle)
     partial = partial->next;
@@ -26,9 +32,9 @@ static sdb_hub_partial *create(sdb_user *user, const sdb_request *request, uint6
   partial->handle = request->partial;
   partial->store = request->store;
   partial->created_ms = now_ms;
-  sdb_buffer_init(&partial->head, hub->mem, SIZE_MAX);
-  sdb_buffer_init(&partial->tail, hub->mem, SIZE_MAX);
-  sdb_buffer_init(&partial->field, hub->mem, SIZE_MAX);
+  sdb_buffer_init(&partial->text.head, hub->mem, SIZE_MAX);
+  sdb_buffer_init(&partial->text.tail, hub->mem, SIZE_MAX);
+  sdb_buffer_init(&partial->text.field, hub->mem, SIZE_MAX);
   partial->next = user->partials;
   user->partials = partial;
   user->partials_count++;
@@ -54,9 +60,7 @@ void sdb_partial_free(sdb_hub_partial *partial) {
   user->partials_count--;
   hub->stats.partials--;
   if (partial->dirty) leave_dirty(partial);
-  sdb_buffer_free(&partial->head);
-  sdb_buffer_free(&partial->tail);
-  sdb_buffer_free(&partial->field);
+  free_texts(&partial->text);
   sdb_mem_free(hub->mem, partial->views);
   sdb_mem_free(hub->mem, partial);
   sdb_user_release(user);
@@ -73,29 +77,35 @@ static void mark_dirty(sdb_hub_partial *partial) {
 /* ---- the text ---- */
 
 static size_t text_size(const sdb_hub_partial *partial) {
-  return partial->head.size + partial->tail.size;
+  return partial->text.head.size + partial->text.tail.size;
 }
 
 /* Leaves the whole text in hub->scratch. */
 static sdb_status join(sdb_hub_partial *partial) {
   sdb_buffer *scratch = &partial->user->hub->scratch;
   sdb_buffer_reset(scratch);
-  sdb_buffer_append_slice(scratch, sdb_buffer_slice(&partial->head));
-  sdb_buffer_append_slice(scratch, sdb_buffer_slice(&partial->tail));
+  sdb_buffer_append_slice(scratch, sdb_buffer_slice(&partial->text.head));
+  sdb_buffer_append_slice(scratch, sdb_buffer_slice(&partial->text.tail));
   return scratch->status == SDB_OK ? SDB_OK : SDB_NO_MEMORY;
 }
 
-/* Puts `text` in place of what there is, cut at `at` for appends to `field`. */
-static sdb_status put_text(sdb_hub_partial *partial, sdb_slice text, size_t at, sdb_slice field) {
-  sdb_buffer_reset(&partial->head);
-  sdb_buffer_reset(&partial->tail);
-  sdb_buffer_reset(&partial->field);
-  sdb_buffer_append(&partial->head, text.data, at);
-  sdb_buffer_append(&partial->tail, text.data + at, text.size - at);
-  sdb_buffer_append_slice(&partial->field, field);
-  if (partial->head.status != SDB_OK || partial->tail.status != SDB_OK ||
-      partial->field.status != SDB_OK)
-    return partial->failed = SDB_NO_MEMORY;
+/* Puts `whole` in place of what there is, cut at `at` for appends to `field`. */
+static sdb_status put_text(sdb_hub_partial *partial, sdb_slice whole, size_t at, sdb_slice field) {
+  const sdb_mem *mem = partial->user->hub->mem;
+  sdb_partial_text text;
+  sdb_buffer_init(&text.head, mem, SIZE_MAX);
+  sdb_buffer_init(&text.tail, mem, SIZE_MAX);
+  sdb_buffer_init(&text.field, mem, SIZE_MAX);
+  sdb_buffer_append(&text.head, whole.data, at);
+  sdb_buffer_append(&text.tail, whole.data + at, whole.size - at);
+  sdb_buffer_append_slice(&text.field, field);
+  if (text.head.status != SDB_OK || text.tail.status != SDB_OK || text.field.status != SDB_OK) {
+    free_texts(&text);
+    return SDB_NO_MEMORY;
+  }
+  free_texts(&partial->text);
+  partial->text = text;
+  partial->generation++;
   return SDB_OK;
 }
 
@@ -128,16 +138,16 @@ static sdb_status set_object(sdb_hub_partial *partial, sdb_slice text, sdb_error
   status = sdb_wire_object_write(&hub->scratch, &hub->json, 0, partial->created_ms, error);
   if (status == SDB_OK && hub->scratch.status != SDB_OK) status = SDB_NO_MEMORY;
   if (status != SDB_OK) return status;
-  partial->failed = SDB_OK;
-  partial->generation++;
   sdb_slice whole = sdb_buffer_slice(&hub->scratch);
-  return put_text(partial, whole, whole.size - 1, (sdb_slice){NULL, 0});
+  status = put_text(partial, whole, whole.size - 1, (sdb_slice){NULL, 0});
+  if (status == SDB_OK) partial->failed = SDB_OK;
+  return status;
 }
 
 /* Cuts the text inside the string `field`. Those who have all of it are still up to date. */
 static sdb_status cut_at(sdb_hub_partial *partial, sdb_slice field) {
   sdb_hub *hub = partial->user->hub;
-  size_t head_size = partial->head.size;
+  size_t head_size = partial->text.head.size;
   sdb_error error;
   if (join(partial) != SDB_OK) return SDB_NO_MEMORY;
   sdb_slice text = sdb_buffer_slice(&hub->scratch);
@@ -146,12 +156,12 @@ static sdb_status cut_at(sdb_hub_partial *partial, sdb_slice field) {
   uint32_t at = sdb_json_member(&hub->json, 0, field);
   if (at == 0 || sdb_json_at(&hub->json, at)->type != SDB_JSON_STRING) return SDB_INVALID_OBJECT;
   size_t cut = sdb_json_at(&hub->json, at)->end;
-  uint32_t before = partial->generation++;
+  uint32_t before = partial->generation;
   status = put_text(partial, text, cut, field);
   for (uint32_t i = 0; i < partial->views_count; i++) {
     sdb_view *view = &partial->views[i];
-    if (view->generation == before && view->sent == head_size)
-      *view = (sdb_view){view->peer, partial->generation, partial->head.size};
+    if (status == SDB_OK && view->generation == before && view->sent == head_size)
+      *view = (sdb_view){view->peer, partial->generation, partial->text.head.size};
   }
   return status;
 }
@@ -159,7 +169,7 @@ static sdb_status cut_at(sdb_hub_partial *partial, sdb_slice field) {
 static sdb_status append(sdb_hub_partial *partial, sdb_slice field, sdb_slice text) {
   sdb_hub *hub = partial->user->hub;
   if (!sdb_utf8_valid(text) || field.size == 0 || field.data[0] == '$') return SDB_INVALID_OBJECT;
-  if (!sdb_slice_equal(field, sdb_buffer_slice(&partial->field))) {
+  if (!sdb_slice_equal(field, sdb_buffer_slice(&partial->text.field))) {
     sdb_status status = cut_at(partial, field);
     if (status != SDB_OK) return status;
   }
@@ -169,9 +179,9 @@ static sdb_status append(sdb_hub_partial *partial, sdb_slice field, sdb_slice te
   if (scratch->status != SDB_OK) return SDB_NO_MEMORY;
   size_t size = scratch->size - 2; /* without the quotes */
   if (text_size(partial) + size > hub->limits.object_bytes_max) return SDB_TOO_LARGE;
-  sdb_buffer_append(&partial->head, scratch->data + 1, size);
-  if (partial->head.status == SDB_OK) return SDB_OK;
-  partial->head.status = SDB_OK; /* nothing was appended, the text still stands */
+  sdb_buffer_append(&partial->text.head, scratch->data + 1, size);
+  if (partial->text.head.status == SDB_OK) return SDB_OK;
+  partial->text.head.status = SDB_OK; /* nothing was appended, the text still stands */
   return SDB_NO_MEMORY;
 }
 
@@ -201,8 +211,8 @@ static sdb_frames *delta_frames(emission *e, size_t from) {
   if (e->delta && e->delta_from == from) return e->delta;
   if (e->delta) sdb_frames_release(e->delta);
   sdb_wire_partial_append(&hub->run, sdb_hub_store_name(hub, partial->store),
-      sdb_hub_uuid(hub, partial->seq), sdb_buffer_slice(&partial->field),
-      sdb_slice_make(partial->head.data + from, partial->head.size - from));
+      sdb_hub_uuid(hub, partial->seq), sdb_buffer_slice(&partial->text.field),
+      sdb_slice_make(partial->text.head.data + from, partial->text.head.size - from));
   e->delta = sdb_hub_take_frames(hub);
   e->delta_from = from;
   return e->delta;
@@ -237,7 +247,7 @@ static void show(emission *e, sdb_peer *peer) {
   sdb_view *view = view_of(partial, peer);
   if (!view) return; /* without memory it gets the update at the end */
   bool continues = view->generation == partial->generation;
-  if (continues && view->sent == partial->head.size) return;
+  if (continues && view->sent == partial->text.head.size) return;
   if (peer->output_level >= hub->limits.output_soft_bytes) {
     hub->stats.partials_folded++;
     return;
@@ -246,7 +256,7 @@ static void show(emission *e, sdb_peer *peer) {
       continues && peer->accepts_append ? delta_frames(e, view->sent) : whole_frames(e);
   if (!frames) return;
   view->generation = partial->generation;
-  view->sent = partial->head.size;
+  view->sent = partial->text.head.size;
   hub->stats.partials_sent++;
   sdb_hub_send(peer, frames);
 }
@@ -315,27 +325,36 @@ static sdb_status reserve(sdb_hub_partial *partial, void *tag, uint64_t now_ms) 
   return SDB_OK;
 }
 
+static sdb_status check_begin(const sdb_user *user, const sdb_request *request, sdb_error *error) {
+  const sdb_hub *hub = user->hub;
+  if (sdb_hub_is_singular(hub, request->store))
+    return sdb_error_set(
+        error, SDB_INVALID_ARGUMENT, "a singular store has no partials", NULL, NULL);
+  if (find(user, request->partial))
+    return sdb_error_set(error, SDB_CONFLICT, "a partial of this handle is open", NULL, NULL);
+  if (user->partials_count >= hub->limits.partials_per_user)
+    return sdb_error_set(error, SDB_LIMIT, "the user has too many open partials", NULL, NULL);
+  return SDB_OK;
+}
+
 static void begin(sdb_user *user, const sdb_request *request, uint64_t now_ms) {
-  sdb_hub *hub = user->hub;
-  sdb_error error;
-  sdb_error_set(&error, SDB_LIMIT, "the user has too many open partials", NULL, NULL);
-  sdb_status status = SDB_LIMIT;
-  if (user->partials_count < hub->limits.partials_per_user) {
-    sdb_hub_partial *partial = create(user, request, now_ms);
+  sdb_error error = {.status = SDB_OK};
+  sdb_status status = check_begin(user, request, &error);
+  sdb_hub_partial *partial = status == SDB_OK ? create(user, request, now_ms) : NULL;
+  if (status == SDB_OK)
     status = partial ? set_object(partial, request->object, &error) : SDB_NO_MEMORY;
-    if (status == SDB_OK) status = reserve(partial, request->tag, now_ms);
-    if (status == SDB_OK) return;
-    if (partial) sdb_partial_free(partial);
-  }
-  sdb_hub_done(hub, request->tag, status, status == SDB_NO_MEMORY ? NULL : &error);
+  if (status == SDB_OK) status = reserve(partial, request->tag, now_ms);
+  if (status == SDB_OK) return;
+  if (partial) sdb_partial_free(partial);
+  sdb_hub_done(user->hub, request->tag, status, &error);
 }
 
 void sdb_partial_on_reserved(sdb_hub *hub, sdb_reserve_op *op) {
   sdb_hub_partial *partial = op->partial;
   sdb_status status = op->reserve.op.status;
-  sdb_output_node *node = sdb_hub_done_new(hub, op->tag, status);
-  if (status == SDB_OK) node->output.row.id = sdb_hub_uuid(hub, op->reserve.seq);
-  sdb_hub_output_queue(hub, node);
+  sdb_done *done = sdb_hub_done_new(hub, op->tag, status);
+  if (status == SDB_OK) done->output.row.id = sdb_hub_uuid(hub, op->reserve.seq);
+  sdb_hub_done_queue(hub, done);
   if (status != SDB_OK || partial->aborted) {
     sdb_partial_free(partial);
   } else {
@@ -372,7 +391,7 @@ static sdb_status stage_commit(
 
 static void commit(sdb_hub_partial *partial, const sdb_request *request, uint64_t now_ms) {
   sdb_hub *hub = partial->user->hub;
-  sdb_error error;
+  sdb_error error = {.status = SDB_OK};
   sdb_status status = SDB_OK;
   if (request->object.size > 0) {
     status = set_object(partial, request->object, &error);
@@ -387,49 +406,57 @@ static void commit(sdb_hub_partial *partial, const sdb_request *request, uint64_
   if (status != SDB_OK) sdb_hub_done(hub, request->tag, status, &error);
 }
 
-void sdb_partial_on_written(sdb_hub_partial *partial, sdb_status status) {
-  if (status == SDB_OK)
-    sdb_partial_free(partial);
-  else
-    partial->committing = false;
-}
-
-static void abort_partial(sdb_hub_partial *partial) {
-  if (partial->seq == 0) {
-    partial->aborted = true;
-    return;
-  }
+static void give_up(sdb_hub_partial *partial) {
   tell_given_up(partial);
   sdb_partial_free(partial);
 }
 
+void sdb_partial_on_written(sdb_hub_partial *partial, sdb_status status) {
+  partial->committing = false;
+  if (status == SDB_OK)
+    sdb_partial_free(partial);
+  else if (partial->aborted)
+    give_up(partial);
+}
+
+/* What is at the storage is waited for. */
+static void abort_partial(sdb_hub_partial *partial) {
+  if (partial->seq == 0 || partial->committing)
+    partial->aborted = true;
+  else
+    give_up(partial);
+}
+
+static sdb_status change(sdb_hub_partial *partial, const sdb_request *request, sdb_error *error) {
+  sdb_status status = request->kind == SDB_REQUEST_PARTIAL_SET
+                          ? set_object(partial, request->object, error)
+                          : append(partial, request->field, request->text);
+  if (status == SDB_OK)
+    mark_dirty(partial);
+  else
+    partial->failed = status;
+  return status;
+}
+
 void sdb_partial_on_request(sdb_user *user, const sdb_request *request, uint64_t now_ms) {
-  sdb_hub *hub = user->hub;
   if (request->kind == SDB_REQUEST_PARTIAL_BEGIN) {
     begin(user, request, now_ms);
     return;
   }
   sdb_hub_partial *partial = find(user, request->partial);
-  sdb_error error = {0};
+  sdb_error error = {.status = SDB_OK};
   sdb_status status = SDB_OK;
   if (!partial || partial->aborted) {
     status = SDB_CLOSED;
+  } else if (request->kind == SDB_REQUEST_PARTIAL_ABORT) {
+    abort_partial(partial);
   } else if (partial->committing) {
     status = SDB_CONFLICT;
   } else if (request->kind == SDB_REQUEST_PARTIAL_COMMIT) {
     commit(partial, request, now_ms);
     return;
-  } else if (request->kind == SDB_REQUEST_PARTIAL_ABORT) {
-    abort_partial(partial);
   } else {
-    if (request->kind == SDB_REQUEST_PARTIAL_SET)
-      status = set_object(partial, request->object, &error);
-    else
-      status = append(partial, request->field, request->text);
-    if (status == SDB_OK)
-      mark_dirty(partial);
-    else
-      partial->failed = status;
+    status = change(partial, request, &error);
   }
-  sdb_hub_done(hub, request->tag, status, error.status == status ? &error : NULL);
+  sdb_hub_done(user->hub, request->tag, status, &error);
 }

@@ -1,31 +1,16 @@
 /* hub/peer.c: a device's connection, from connect to disconnect. */
-#include "base/error.h"
 #include "hub/state.h"
 
 void sdb_peer_retain(sdb_peer *peer) {
   peer->references++;
 }
 
-static sdb_early_message *take_early(sdb_peer *peer) {
-  sdb_early_message *message = peer->early;
-  if (!message) return NULL;
-  peer->early = message->next;
-  if (!peer->early) peer->early_last = &peer->early;
-  peer->early_bytes -= message->size + sizeof(*message);
-  return message;
-}
-
 void sdb_peer_release(sdb_peer *peer) {
   SDB_ASSERT(peer->references > 0);
   if (--peer->references > 0) return;
   SDB_ASSERT(!peer->connected && !peer->user);
-  const sdb_mem *mem = peer->hub->mem;
-  sdb_early_message *message;
-  while ((message = take_early(peer)))
-    sdb_mem_free(mem, message);
-  sdb_mem_free(mem, peer->hello);
-  sdb_mem_free(mem, peer->ranges);
-  sdb_mem_free(mem, peer);
+  sdb_mem_free(peer->hub->mem, peer->text);
+  sdb_mem_free(peer->hub->mem, peer);
 }
 
 /* ---- the lists it stands in ---- */
@@ -64,6 +49,38 @@ static void leave_user(sdb_peer *peer) {
   sdb_user_release(user);
 }
 
+/* ---- messages behind a hello that is not answered yet ---- */
+
+/* Who is not known to be anybody may have less wait. */
+static size_t waiting_bytes_max(const sdb_peer *peer) {
+  size_t bytes_max = peer->hub->limits.message_bytes_max;
+  return peer->user ? 2 * bytes_max : bytes_max;
+}
+
+bool sdb_peer_wait(sdb_peer *peer, sdb_slice text) {
+  size_t size = sizeof(sdb_waiting_message) + text.size;
+  if (peer->waiting && peer->waiting_bytes + size > waiting_bytes_max(peer)) return false;
+  sdb_waiting_message *waiting = sdb_mem_alloc(peer->hub->mem, size);
+  if (!waiting) return false;
+  waiting->next = NULL;
+  waiting->size = text.size;
+  memcpy(waiting->text, text.data, text.size);
+  if (!peer->waiting) peer->waiting_last = &peer->waiting;
+  *peer->waiting_last = waiting;
+  peer->waiting_last = &waiting->next;
+  peer->waiting_bytes += size;
+  return true;
+}
+
+void sdb_peer_free_waiting(sdb_peer *peer) {
+  while (peer->waiting) {
+    sdb_waiting_message *waiting = peer->waiting;
+    peer->waiting = waiting->next;
+    sdb_mem_free(peer->hub->mem, waiting);
+  }
+  peer->waiting_bytes = 0;
+}
+
 /* ---- life ---- */
 
 bool sdb_peer_set_user(sdb_peer *peer, sdb_slice name, uint64_t expires_ms) {
@@ -85,14 +102,14 @@ bool sdb_peer_set_user(sdb_peer *peer, sdb_slice name, uint64_t expires_ms) {
 
 sdb_peer *sdb_hub_on_connect(
     sdb_hub *hub, sdb_slice user, uint64_t expires_ms, void *tag, uint64_t now_ms) {
+  if (user.size > SDB_USER_NAME_MAX) return NULL;
   sdb_peer *peer = sdb_mem_zero(hub->mem, sizeof(*peer));
   if (!peer) return NULL;
   peer->hub = hub;
   peer->tag = tag;
   peer->references = 1;
-  peer->early_last = &peer->early;
-  peer->connected_ms = peer->rate_ms = now_ms;
-  peer->rate_tokens = hub->limits.pushes_per_second;
+  peer->state = SDB_PEER_CONNECTED;
+  peer->connected_ms = now_ms;
   if (user.size > 0 && !sdb_peer_set_user(peer, user, expires_ms)) {
     sdb_mem_free(hub->mem, peer);
     return NULL;
@@ -105,44 +122,17 @@ sdb_peer *sdb_hub_on_connect(
 
 void sdb_hub_on_disconnect(sdb_hub *hub, sdb_peer *peer, uint64_t now_ms) {
   (void)now_ms;
-  SDB_ASSERT(peer->connected);
+  SDB_ASSERT(peer->connected && peer->hub == hub);
   peer->connected = false;
   peer->state = SDB_PEER_CLOSING;
   sdb_peer_leave_hello_queue(peer);
+  sdb_peer_free_waiting(peer);
+  sdb_catchup_free(peer);
   *peer->all_at = peer->all_next;
   if (peer->all_next) peer->all_next->all_at = peer->all_at;
   leave_user(peer);
   hub->stats.peers--;
   sdb_peer_release(peer);
-}
-
-/* ---- messages before the answer to the hello ---- */
-
-void sdb_peer_keep_early(sdb_peer *peer, sdb_slice text) {
-  sdb_hub *hub = peer->hub;
-  /* The owner stops reading (sdb_hub_wants_input); this much it may have read already. */
-  size_t bytes_max = (size_t)hub->limits.message_bytes_max + SDB_EARLY_BYTES_MAX;
-  sdb_early_message *message = NULL;
-  if (text.size + sizeof(*message) <= bytes_max - peer->early_bytes)
-    message = sdb_mem_alloc(hub->mem, sizeof(*message) + text.size);
-  if (!message) {
-    sdb_hub_close_peer(peer, 1013, "too much before the server_hello");
-    return;
-  }
-  message->next = NULL;
-  message->size = text.size;
-  if (text.size > 0) memcpy(message->text, text.data, text.size);
-  peer->early_bytes += text.size + sizeof(*message);
-  *peer->early_last = message;
-  peer->early_last = &message->next;
-}
-
-void sdb_peer_run_early(sdb_peer *peer, uint64_t now_ms) {
-  sdb_early_message *message;
-  while ((message = take_early(peer))) {
-    sdb_hub_on_message(peer->hub, peer, sdb_slice_make(message->text, message->size), now_ms);
-    sdb_mem_free(peer->hub->mem, message);
-  }
 }
 
 bool sdb_hub_wants_input(const sdb_peer *peer) {
@@ -151,7 +141,7 @@ bool sdb_hub_wants_input(const sdb_peer *peer) {
 }
 
 void sdb_hub_on_output_level(sdb_hub *hub, sdb_peer *peer, size_t bytes, uint64_t now_ms) {
-  (void)hub;
+  SDB_ASSERT(peer->hub == hub);
   (void)now_ms;
   peer->output_level = bytes;
   if (peer->state != SDB_PEER_LIVE) return;

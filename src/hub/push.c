@@ -7,8 +7,10 @@
 #include "base/error.h"
 #include "hub/state.h"
 
-/* A peer that goes on this many times its limit without a pause is closed. */
-#define REFUSED_SECONDS_MAX 10
+/* Allowances are saved up for so long: of pushes that are carried out, and of all that are sent
+ * (who goes on over that is closed). */
+#define ALLOWANCE_SECONDS 1
+#define FLOOD_SECONDS 10
 
 typedef struct push {
   sdb_peer *peer;
@@ -22,39 +24,32 @@ typedef struct push {
 
 /* ---- limits ---- */
 
-static bool take_token(sdb_peer *peer, uint64_t now_ms) {
-  uint32_t rate = peer->hub->limits.pushes_per_second;
-  if (rate == 0) return true;
-  if (now_ms > peer->rate_ms) {
-    uint64_t earned = (now_ms - peer->rate_ms) * rate / 1000;
-    if (earned > 0) {
-      peer->rate_ms = now_ms;
-      earned += peer->rate_tokens;
-      peer->rate_tokens = earned < rate ? (uint32_t)earned : rate;
-    }
-  }
-  if (peer->rate_tokens == 0) return false;
-  peer->rate_tokens--;
-  peer->rate_refused = 0;
+/* Takes one out of an allowance of `rate` a second: `whole_us` is when it will be whole again. */
+static bool take_allowance(uint64_t *whole_us, uint64_t now_ms, uint32_t rate, uint32_t seconds) {
+  uint64_t now_us = now_ms * 1000, us_each = 1000000 / rate;
+  uint64_t from_us = *whole_us > now_us ? *whole_us : now_us;
+  if (from_us + us_each - now_us > (uint64_t)seconds * 1000000) return false;
+  *whole_us = from_us + us_each;
   return true;
+}
+
+bool sdb_push_allow(sdb_peer *peer, uint64_t now_ms) {
+  uint32_t rate = peer->hub->limits.pushes_per_second;
+  if (rate == 0 || take_allowance(&peer->flood_us, now_ms, rate, FLOOD_SECONDS)) return true;
+  sdb_hub_close_peer(peer, SDB_CLOSE_RATE_LIMITED, "{\"retryAfterMs\":[1000,5000]}");
+  return false;
 }
 
 static sdb_status check_limits(push *p) {
   sdb_peer *peer = p->peer;
-  if (!take_token(peer, p->now_ms)) {
-    peer->rate_refused++;
+  uint32_t rate = peer->hub->limits.pushes_per_second;
+  if (rate > 0 && !take_allowance(&peer->rate_us, p->now_ms, rate, ALLOWANCE_SECONDS))
     return sdb_error_set(
         &p->error, SDB_RATE_LIMITED, sdb_status_text(SDB_RATE_LIMITED), NULL, NULL);
-  }
   if (peer->in_flight >= peer->hub->limits.in_flight_max)
     return sdb_error_set(
         &p->error, SDB_RATE_LIMITED, "too many pushes wait for the storage", NULL, NULL);
   return SDB_OK;
-}
-
-static bool is_flooding(const sdb_peer *peer) {
-  uint32_t rate = peer->hub->limits.pushes_per_second;
-  return rate > 0 && peer->rate_refused / REFUSED_SECONDS_MAX >= rate;
 }
 
 /* ---- what is pushed ---- */
@@ -67,8 +62,7 @@ static sdb_status find_store(push *p) {
     if (message->type == SDB_WIRE_REMOVE) return SDB_OK;
     return sdb_error_set(&p->error, SDB_BAD_MESSAGE, "store is missing", NULL, NULL);
   }
-  int store = sdb_stores_find_wire(
-      hub->options.stores, hub->options.stores_count, sdb_json_text(message->json, message->store));
+  int store = sdb_hub_find_store(hub, message->json, message->store);
   if (store < 0)
     return sdb_error_set(
         &p->error, SDB_UNKNOWN_STORE, sdb_status_text(SDB_UNKNOWN_STORE), NULL, NULL);
@@ -124,7 +118,7 @@ static sdb_status guard(sdb_op_write *write, sdb_slice current) {
   sdb_status status =
       ask_rules(op, write->action == SDB_ACTION_DELETE ? current : write->body, &error);
   if (status == SDB_OK) return SDB_OK;
-  op->refusal = sdb_mem_alloc(op->hub->mem, sizeof(error));
+  if (status == SDB_REJECTED) op->refusal = sdb_mem_alloc(op->hub->mem, sizeof(error));
   if (op->refusal) *op->refusal = error;
   return status;
 }
@@ -152,6 +146,14 @@ static sdb_status check(push *p) {
   return status;
 }
 
+/* What is replaced or removed is for subscribers only. */
+static bool is_previous_wanted(const push *p) {
+  const sdb_hub *hub = p->peer->hub;
+  if (p->store == SDB_STORE_ANY) return hub->options.subscribed != NULL;
+  bool replaces = p->action != SDB_ACTION_CREATE || sdb_hub_is_singular(hub, p->store);
+  return replaces && sdb_hub_is_subscribed(hub, p->store);
+}
+
 static sdb_status stage(push *p) {
   sdb_hub *hub = p->peer->hub;
   sdb_write_op *op = sdb_write_new(p->peer->user, hub->scratch.size);
@@ -163,7 +165,7 @@ static sdb_status stage(push *p) {
   op->write.object = p->object;
   op->write.client_id = p->message->client_id;
   if (is_left_to_guard(p)) op->write.guard = guard;
-  op->write.want_previous = p->action != SDB_ACTION_CREATE || is_left_to_guard(p);
+  op->write.want_previous = is_previous_wanted(p);
   sdb_write_stage(op, p->now_ms);
   return SDB_OK;
 }
@@ -189,15 +191,19 @@ static void count_refusal(sdb_hub_stats *stats, sdb_status status) {
 }
 
 void sdb_hub_on_push(sdb_peer *peer, const sdb_wire_message *message, uint64_t now_ms) {
-  push p = {.peer = peer, .message = message, .now_ms = now_ms};
+  if (!sdb_push_allow(peer, now_ms)) return;
+  push p;
+  p.peer = peer;
+  p.message = message;
+  p.now_ms = now_ms;
   p.store = SDB_STORE_ANY;
+  p.object = 0;
   sdb_status status = check(&p);
   if (status == SDB_OK) status = stage(&p);
   if (status == SDB_OK) return;
-  if (status == SDB_NO_MEMORY) status = p.error.status = SDB_UNAVAILABLE;
+  if (status == SDB_NO_MEMORY)
+    status = sdb_error_set(&p.error, SDB_UNAVAILABLE, "out of memory", NULL, NULL);
   count_refusal(&peer->hub->stats, status);
   const char *store = p.store == SDB_STORE_ANY ? NULL : sdb_hub_store_name(peer->hub, p.store);
   sdb_hub_send_error(peer, &p.error, message->client_id, store);
-  if (peer->state == SDB_PEER_LIVE && is_flooding(peer))
-    sdb_hub_close_peer(peer, 4429, "{\"retryAfterMs\":[1000,5000]}");
 }

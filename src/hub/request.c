@@ -27,15 +27,14 @@ static sdb_status prepare(
   return sdb_hub_prepare_object(hub, request->store, 0, now_ms, error);
 }
 
-/* Which object: nil ids stand for "a new one", and in singular stores for the one there is. */
+/* Which object; 0: a new one, or in singular stores the one there is. */
 static sdb_status find_object(const sdb_user *user, const sdb_request *request, sdb_seq *object) {
   const sdb_hub *hub = user->hub;
   *object = 0;
   if (!sdb_uuid_is_nil(request->id))
     return sdb_seq_from_uuid(request->id, hub->database, object) ? SDB_OK : SDB_NOT_FOUND;
-  if (request->kind != SDB_REQUEST_REMOVE) return SDB_OK;
-  *object = user->heads[request->store].head;
-  return *object ? SDB_OK : SDB_NOT_FOUND;
+  bool needed = request->kind == SDB_REQUEST_REMOVE && !sdb_hub_is_singular(hub, request->store);
+  return needed ? SDB_NOT_FOUND : SDB_OK;
 }
 
 static sdb_action action_of(const sdb_hub *hub, const sdb_request *request, sdb_seq object) {
@@ -46,17 +45,13 @@ static sdb_action action_of(const sdb_hub *hub, const sdb_request *request, sdb_
 
 static void run_change(sdb_user *user, const sdb_request *request, uint64_t now_ms) {
   sdb_hub *hub = user->hub;
-  sdb_error error = {0};
+  sdb_error error = {.status = SDB_OK};
   sdb_seq object;
   sdb_status status = find_object(user, request, &object);
-  if (status == SDB_OK)
-    status = prepare(user, request, now_ms, &error);
-  else
-    sdb_error_set(&error, status, sdb_status_text(status), NULL, NULL);
+  if (status == SDB_OK) status = prepare(user, request, now_ms, &error);
   sdb_write_op *op = status == SDB_OK ? sdb_write_new(user, hub->scratch.size) : NULL;
   if (!op) {
-    sdb_hub_done(hub, request->tag, status == SDB_OK ? SDB_NO_MEMORY : status,
-        status == SDB_OK ? NULL : &error);
+    sdb_hub_done(hub, request->tag, status == SDB_OK ? SDB_NO_MEMORY : status, &error);
     return;
   }
   if (hub->scratch.size > 0) memcpy(op->body, hub->scratch.data, hub->scratch.size);
@@ -140,15 +135,15 @@ static void end_read(sdb_hub *hub, sdb_op *op, void *tag, const sdb_stored_event
     rows = sdb_mem_alloc(hub->mem, sdb_mem_product(count, sizeof(*rows)));
     if (!rows) status = SDB_NO_MEMORY;
   }
-  sdb_output_node *node = sdb_hub_done_new(hub, tag, status);
-  node->op = op;
+  sdb_done *done = sdb_hub_done_new(hub, tag, status);
+  done->op = op;
   if (rows) {
     for (size_t i = 0; i < count; i++)
       rows[i] = row_of(hub, &events[i]);
-    node->output.rows = rows;
-    node->output.rows_count = count;
+    done->output.rows = rows;
+    done->output.rows_count = count;
   }
-  sdb_hub_output_queue(hub, node);
+  sdb_hub_done_queue(hub, done);
 }
 
 void sdb_request_on_page(sdb_hub *hub, sdb_page_op *op) {
@@ -206,8 +201,19 @@ static bool wait_for_user(sdb_user *user, const sdb_request *request) {
   return true;
 }
 
+static bool is_valid(const sdb_hub *hub, const sdb_request *request) {
+  if (request->user.size == 0 || request->user.size > SDB_USER_NAME_MAX) return false;
+  if (request->store >= hub->options.stores_count) return false;
+  if (request->kind != SDB_REQUEST_LIST) return true;
+  return request->limit > 0 && request->limit <= SDB_LIST_LIMIT_MAX;
+}
+
 bool sdb_hub_request(sdb_hub *hub, const sdb_request *request, uint64_t now_ms) {
   if (!sdb_hub_promise_done(hub)) return false;
+  if (!is_valid(hub, request)) {
+    sdb_hub_done(hub, request->tag, SDB_INVALID_ARGUMENT, NULL);
+    return true;
+  }
   sdb_user *user = sdb_user_get(hub, request->user);
   if (user && user->state == SDB_USER_READY)
     sdb_request_run(user, request, now_ms);

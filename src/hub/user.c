@@ -2,6 +2,8 @@
  *
  * Invariant: a user's heads are those of the storage with every write applied
  * that has come back, because no write of a user is on its way while it loads.
+ * So heads are loaded once; horizons move by themselves as the storage forgets
+ * removes, and are asked for anew when a hello finds them old.
  */
 #include "hub/state.h"
 
@@ -45,14 +47,15 @@ static sdb_user *find(sdb_hub *hub, sdb_slice name, uint32_t hash) {
 /* Asks the storage for the user. False: no memory. */
 static bool begin_load(sdb_user *user) {
   sdb_hub *hub = user->hub;
-  sdb_op_user *op = sdb_mem_zero(hub->mem, sizeof(*op));
+  size_t stores_count = hub->options.stores_count;
+  sdb_load_op *op = sdb_mem_zero(hub->mem, sizeof(*op) + stores_count * sizeof(op->heads[0]));
   if (!op) return false;
-  op->op.kind = SDB_OP_USER;
-  op->op.owner = user;
-  op->name = sdb_slice_make(user->name, user->name_size);
-  op->heads = user->heads;
-  user->references++; /* the operation's */
-  sdb_hub_stage(hub, &op->op);
+  op->load.op.kind = SDB_OP_USER;
+  op->load.name = sdb_slice_make(user->name, user->name_size);
+  op->load.heads = op->heads;
+  op->user = user;
+  user->references++;
+  sdb_hub_stage(hub, &op->load.op);
   return true;
 }
 
@@ -131,25 +134,55 @@ static void run_waiting(sdb_user *user, uint64_t now_ms) {
   user->waiting_last = &user->waiting;
 }
 
-static void greet_peers(sdb_user *user, uint64_t now_ms) {
+bool sdb_user_is_fresh(sdb_user *user, uint64_t now_ms, bool *failed) {
+  if (user->state != SDB_USER_READY || user->refreshing) return false;
+  if (now_ms < user->loaded_ms + SDB_USER_FRESH_MS) return true;
+  user->refreshing = begin_load(user);
+  if (!user->refreshing) *failed = true;
+  return false;
+}
+
+/* Those whose hello waits for this; and all, if the user could not be had at all. */
+static void greet_peers(sdb_user *user, bool failed, uint64_t now_ms) {
   for (sdb_peer *peer = user->peers; peer; peer = peer->user_next) {
+    bool waits = peer->state == SDB_PEER_GREETED;
     if (peer->state == SDB_PEER_CLOSING) continue;
-    if (user->state == SDB_USER_FAILED)
-      sdb_hub_close_peer(peer, 1013, "the storage cannot be read");
-    else if (peer->state == SDB_PEER_GREETED)
+    if (failed && (waits || user->state == SDB_USER_FAILED))
+      sdb_hub_close_peer(peer, SDB_CLOSE_OVERLOADED, "the storage cannot be read");
+    else if (waits)
       sdb_hub_answer_hello(peer, now_ms);
   }
 }
 
-void sdb_user_on_loaded(sdb_hub *hub, sdb_op_user *op, uint64_t now_ms) {
-  sdb_user *user = op->op.owner;
-  SDB_ASSERT(user->state == SDB_USER_LOADING);
-  user->state = op->op.status == SDB_OK ? SDB_USER_READY : SDB_USER_FAILED;
-  user->number = op->user;
+static void take_heads(sdb_user *user, const sdb_load_op *op, uint64_t now_ms) {
+  bool first = user->state == SDB_USER_LOADING;
+  for (size_t i = 0; i < user->hub->options.stores_count; i++) {
+    if (first) user->heads[i].head = op->heads[i].head;
+    user->heads[i].horizon = op->heads[i].horizon;
+  }
+  user->number = op->load.user;
+  user->loaded_ms = now_ms;
+  user->state = SDB_USER_READY;
+}
+
+void sdb_user_on_loaded(sdb_hub *hub, sdb_load_op *op, uint64_t now_ms) {
+  sdb_user *user = op->user;
+  bool failed = op->load.op.status != SDB_OK;
+  SDB_ASSERT(user->state == SDB_USER_LOADING || user->refreshing);
+  if (!failed)
+    take_heads(user, op, now_ms);
+  else if (user->state == SDB_USER_LOADING)
+    user->state = SDB_USER_FAILED;
+  user->refreshing = false;
   sdb_mem_free(hub->mem, op);
-  greet_peers(user, now_ms);
+  greet_peers(user, failed, now_ms);
   run_waiting(user, now_ms);
   sdb_user_release(user);
+}
+
+sdb_seq sdb_user_head_of(const sdb_user *user, uint16_t store) {
+  const sdb_user_head *head = &user->heads[store];
+  return head->head > head->horizon ? head->head : head->horizon;
 }
 
 /* ---- overwritten while pages are read ---- */

@@ -119,13 +119,13 @@ static void answer_error(sdb_write_op *op) {
   sdb_status status = write->op.status == SDB_NO_MEMORY ? SDB_UNAVAILABLE : write->op.status;
   sdb_error error;
   sdb_error_set(&error, status, sdb_status_text(status), NULL, NULL);
-  if (op->refusal) error = *op->refusal;
+  if (op->refusal && status == SDB_REJECTED) error = *op->refusal;
   const char *store =
       write->store == SDB_STORE_ANY ? NULL : sdb_hub_store_name(op->hub, write->store);
   sdb_hub_send_error(op->peer, &error, write->client_id, store);
 }
 
-static sdb_hub_row row_of(const sdb_write_op *op) {
+sdb_hub_row sdb_write_row(const sdb_write_op *op) {
   const sdb_op_write *write = &op->write;
   return (sdb_hub_row){
       .id = sdb_hub_uuid(op->hub, write->object),
@@ -136,30 +136,13 @@ static sdb_hub_row row_of(const sdb_write_op *op) {
   };
 }
 
-/* Tells the subscribers. True: the output holds the operation now. */
-static bool tell_subscribers(sdb_write_op *op) {
-  sdb_hub *hub = op->hub;
-  if (!hub->options.subscribed ||
-      !hub->options.subscribed(hub->options.subscribed_context, op->write.store))
-    return false;
-  sdb_output_node *node = sdb_hub_output_new(hub, SDB_HUB_EVENT);
-  if (!node) return false;
-  node->op = &op->write.op;
-  node->output.user = sdb_slice_make(op->user->name, op->user->name_size);
-  node->output.action = op->write.action;
-  node->output.row = row_of(op);
-  if (op->write.action == SDB_ACTION_UPDATE) node->output.previous = op->write.previous;
-  sdb_hub_output_queue(hub, node);
-  return true;
-}
-
 static void end_request(sdb_write_op *op) {
   sdb_status status = op->write.op.status;
-  sdb_output_node *node = sdb_hub_done_new(op->hub, op->tag, status);
-  node->output.action = op->write.action;
-  if (status == SDB_OK) node->output.row = row_of(op);
-  node->op = &op->write.op;
-  sdb_hub_output_queue(op->hub, node);
+  sdb_done *done = sdb_hub_done_new(op->hub, op->tag, status);
+  done->output.action = op->write.action;
+  if (status == SDB_OK) done->output.row = sdb_write_row(op);
+  done->op = &op->write.op;
+  sdb_hub_done_queue(op->hub, done);
 }
 
 static void on_stored(sdb_write_op *op) {
@@ -167,31 +150,34 @@ static void on_stored(sdb_write_op *op) {
   sdb_user *user = op->user;
   SDB_ASSERT(write->seq > user->heads[write->store].head);
   user->heads[write->store].head = write->seq;
-  if (write->action != SDB_ACTION_CREATE)
+  if (write->action != SDB_ACTION_CREATE || sdb_hub_is_singular(op->hub, write->store))
     sdb_user_note_overwrite(user, write->store, write->object, write->seq);
   fan_out(op);
 }
 
+/* A client's push came back. True: the subscribers are told, and hold the operation now. */
+static bool end_push(sdb_write_op *op) {
+  sdb_peer *peer = op->peer;
+  bool stored = op->write.op.status == SDB_OK && !op->write.duplicate;
+  bool told = stored && sdb_hub_is_subscribed(op->hub, op->write.store);
+  count_outcome(&op->hub->stats, op);
+  peer->in_flight--;
+  peer->in_flight_bytes -= op->write.body.size;
+  if (op->write.op.status != SDB_OK)
+    answer_error(op);
+  else if (!stored && peer->state == SDB_PEER_LIVE)
+    answer_duplicate(op);
+  sdb_peer_release(peer);
+  if (told) sdb_hub_queue_event(op);
+  return told;
+}
+
 void sdb_write_on_done(sdb_hub *hub, sdb_write_op *op) {
   sdb_status status = op->write.op.status;
-  sdb_peer *peer = op->peer;
-  bool kept = false;
   if (status == SDB_OK && !op->write.duplicate) on_stored(op);
   if (op->partial) sdb_partial_on_written(op->partial, status);
-  if (peer) {
-    count_outcome(&hub->stats, op);
-    peer->in_flight--;
-    peer->in_flight_bytes -= op->write.body.size;
-    if (status != SDB_OK)
-      answer_error(op);
-    else if (op->write.duplicate)
-      answer_duplicate(op);
-    else
-      kept = tell_subscribers(op);
-    sdb_peer_release(peer);
-  } else {
+  if (!op->peer)
     end_request(op);
-    kept = true;
-  }
-  if (!kept) sdb_hub_free_op(hub, &op->write.op);
+  else if (!end_push(op))
+    sdb_hub_free_op(hub, &op->write.op);
 }

@@ -112,7 +112,7 @@ static void write_net(sdb_database *database, sdb_buffer *to) {
   write_one(to, "protocol_errors_total", "counter", "Connections closed for broken frames.",
       stats.protocol_errors);
   write_one(to, "slow_readers_closed_total", "counter",
-      "Connections closed for reading too slowly.", stats.slow_closed + hub.slow_readers_closed);
+      "Connections closed for reading too slowly.", stats.slow_closed);
   write_one(to, "received_bytes_total", "counter", "Bytes received.", stats.bytes_in);
   write_one(to, "sent_bytes_total", "counter", "Bytes sent.", stats.bytes_out);
   write_one(to, "messages_received_total", "counter", "Messages received.", stats.messages_in);

@@ -2,14 +2,16 @@
 #ifndef FAILING_MEMORY_H
 #define FAILING_MEMORY_H
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <syncdb/memory.h>
 
 typedef struct failing_memory {
   sdb_mem mem;
-  size_t live;    /* allocations that were not freed yet */
-  size_t calls;   /* that asked for memory */
-  size_t fail_at; /* the call that fails, and all after it; the first is 1; 0: none fails */
+  size_t live;       /* allocations that were not freed yet */
+  size_t calls;      /* that asked for memory */
+  size_t fail_at;    /* the call that fails, and all after it; the first is 1; 0: none fails */
+  size_t fail_count; /* how many calls fail from fail_at on; 0: all */
 } failing_memory;
 
 static inline void *failing_memory_resize(void *context, void *pointer, size_t size) {
@@ -20,7 +22,9 @@ static inline void *failing_memory_resize(void *context, void *pointer, size_t s
     return NULL;
   }
   memory->calls++;
-  if (memory->fail_at && memory->calls >= memory->fail_at) return NULL;
+  bool failing = memory->fail_at && memory->calls >= memory->fail_at;
+  if (failing && (!memory->fail_count || memory->calls - memory->fail_at < memory->fail_count))
+    return NULL;
   void *resized = realloc(pointer, size);
   if (!resized) abort();
   memory->live += pointer == NULL;

@@ -1,0 +1,263 @@
+/* hub_memory_test.c: the hub without memory: at every point of everything that it does.
+ *
+ * A story is told again and again, with the first allocation failing (and all after it, or it
+ * alone, or the next too), then the second... Whatever fails: nothing crashes, nothing leaks (harness_free sees to
+ * that), a device that missed anything was closed, and one that was not closed has it all.
+ */
+#include "hub_requests.h"
+
+typedef struct story {
+  harness *h;
+  device *writer, *reader; /* both of ada's; the reader is live when it begins */
+} story;
+
+typedef void (*story_fn)(story *s);
+
+static bool is_live(const device *d) {
+  return d->peer && !d->closed;
+}
+
+static void say_if_live(device *d, const char *text) {
+  if (is_live(d)) say(d, text);
+}
+
+/* Memory is back: those who were closed connect again. A device that stayed open must hold
+ * exactly what one that connects now is sent. */
+static void check_outcome(story *s) {
+  harness *h = s->h;
+  h->memory.fail_at = 0;
+  settle(h);
+  h->records_first = h->records_count = 0;
+  device *fresh = device_connect(h, "ada");
+  assert_non_null(fresh);
+  say(fresh, HELLO);
+  settle(h);
+  take(fresh, "server_hello");
+  size_t stored = 0;
+  for (char *text = next_text(fresh); text; text = next_text(fresh)) {
+    stored += strstr(text, "{\"type\":\"update\"") == text;
+    free(text);
+  }
+  assert_open(fresh);
+  if (!is_live(s->reader)) return;
+  size_t held = 0;
+  for (char *text = next_text(s->reader); text; text = next_text(s->reader)) {
+    held += strstr(text, "{\"type\":\"update\"") == text;
+    held -= strstr(text, "{\"type\":\"remove\"") == text && strstr(text, "eventId") != NULL;
+    free(text);
+  }
+  assert_int_equal(held, stored);
+}
+
+/* True: the story needed fewer allocations than that. */
+static bool tell(story_fn fn, size_t fail_at, size_t fail_count) {
+  story s = {.h = harness_make()};
+  harness *h = s.h;
+  h->subscribed = ~0u;
+  s.writer = device_ready(h, "ada");
+  s.reader = device_ready(h, "ada");
+  size_t before = h->memory.calls;
+  h->memory.fail_at = before + fail_at;
+  h->memory.fail_count = fail_count;
+  fn(&s);
+  bool done = h->memory.calls < before + fail_at;
+  check_outcome(&s);
+  harness_free(h);
+  return done;
+}
+
+static void tell_with_each_allocation_failing(story_fn fn) {
+  for (size_t fail_count = 0; fail_count <= 2; fail_count++) {
+    size_t fail_at = 1;
+    while (!tell(fn, fail_at, fail_count)) {
+      assert_true(fail_at < 2000);
+      fail_at++;
+    }
+    assert_true(fail_at > 1);
+  }
+}
+
+/* ---- stories ---- */
+
+static void pushes(story *s) {
+  push_note(s->writer, "one", 1);
+  settle(s->h);
+  if (is_live(s->writer)) push_account(s->writer, "Ada", 2);
+  settle(s->h);
+  if (is_live(s->writer)) push_account(s->writer, "nobody", 3); /* refused by its rule */
+  say_if_live(
+      s->writer, "{\"type\":\"update\",\"data\":{\"store\":\"note\",\"object\":{\"text\":1}}}");
+  say_if_live(s->writer, "{\"type\":\"unknown\"}");
+  say_if_live(s->writer, "{\"type\":\"ping\"}");
+  settle(s->h);
+}
+
+static void a_push_without_memory_is_unavailable_or_closes_and_nothing_leaks(void **state) {
+  (void)state;
+  tell_with_each_allocation_failing(pushes);
+}
+
+static void connections(story *s) {
+  device *d = device_connect(s->h, "ada");
+  if (d) {
+    say(d, "{\"type\":\"client_hello\",\"data\":{\"syncStatus\":{\"nothing\":null},"
+           "\"window\":{\"note\":3}}}");
+    if (is_live(d)) push_note(d, "behind the hello", 20);
+  }
+  settle(s->h);
+  if (d) disconnect(d);
+  d = device_connect(s->h, "bob");
+  if (d) {
+    say(d, HELLO);
+    if (is_live(d)) say(d, "{\"type\":\"ping\"}");
+  }
+  settle(s->h);
+  if (d) disconnect(d);
+  settle(s->h);
+}
+
+static void a_hello_without_memory_closes_and_nothing_leaks(void **state) {
+  (void)state;
+  tell_with_each_allocation_failing(connections);
+}
+
+static void identities(story *s) {
+  device *d = device_connect(s->h, "");
+  if (!d) return;
+  say(d, "{\"type\":\"client_hello\",\"data\":{\"syncStatus\":{},\"token\":\"t\"}}");
+  drain(s->h);
+  if (d->authenticate)
+    sdb_hub_on_identity(s->h->hub, d->peer, sdb_slice_of("carol"), START_MS + 9, s->h->now_ms);
+  settle(s->h);
+  say_if_live(d, "{\"type\":\"auth\",\"data\":{\"token\":\"u\"}}");
+  settle(s->h);
+  if (d->authenticate == 2)
+    sdb_hub_on_identity(s->h->hub, d->peer, sdb_slice_of("carol"), 0, s->h->now_ms);
+  settle(s->h);
+}
+
+static void an_identity_without_memory_closes_and_nothing_leaks(void **state) {
+  (void)state;
+  tell_with_each_allocation_failing(identities);
+}
+
+static void catch_ups(story *s) {
+  device *d = device_connect(s->h, "ada");
+  if (!d) return;
+  say(d, HELLO);
+  settle(s->h);
+  say_if_live(d, "{\"type\":\"fetch\",\"data\":{\"store\":\"note\",\"limit\":2}}");
+  settle(s->h);
+}
+
+static void stored_before(story *s) {
+  size_t fail_at = s->h->memory.fail_at - s->h->memory.calls;
+  s->h->memory.fail_at = 0;
+  s->h->subscribed = 0;
+  for (unsigned i = 0; i < 70; i++)
+    push_note(s->writer, "some text", i);
+  settle(s->h);
+  s->h->memory.fail_at = s->h->memory.calls + fail_at;
+  catch_ups(s);
+}
+
+/* The story's first part has memory, so its end is told by the story itself. */
+static void a_catch_up_without_memory_closes_and_nothing_leaks(void **state) {
+  (void)state;
+  for (size_t fail_at = 1; fail_at < 40; fail_at++) {
+    tell(stored_before, fail_at, 0);
+    tell(stored_before, fail_at, 1);
+  }
+}
+
+static bool ask_if_possible(harness *h, sdb_request_kind kind, uint64_t handle, const char *text) {
+  sdb_request request = request_for("ada", kind, NOTE);
+  request.partial = handle;
+  request.field = sdb_slice_of("text");
+  request.text = request.object = sdb_slice_of(text);
+  request.limit = 3;
+  bool taken = sdb_hub_request(h->hub, &request, h->now_ms);
+  settle(h);
+  return taken;
+}
+
+static void requests(story *s) {
+  unsigned taken = 0;
+  s->h->subscribed = 0;
+  taken += ask_if_possible(s->h, SDB_REQUEST_PUT, 0, "{\"text\":\"by the application\"}");
+  taken += ask_if_possible(s->h, SDB_REQUEST_LIST, 0, "");
+  taken += ask_if_possible(s->h, SDB_REQUEST_PUT, 0, "{\"text\":7}");
+  sdb_request request = request_for("dora", SDB_REQUEST_PUT, NOTE);
+  request.object = sdb_slice_of("{\"text\":\"x\"}");
+  taken += sdb_hub_request(s->h->hub, &request, s->h->now_ms);
+  settle(s->h);
+  assert_int_equal(s->h->records_count, taken); /* each one taken is done */
+}
+
+static void a_request_without_memory_is_refused_or_done_and_nothing_leaks(void **state) {
+  (void)state;
+  tell_with_each_allocation_failing(requests);
+}
+
+static void partials(story *s) {
+  harness *h = s->h;
+  unsigned taken = 0;
+  taken += ask_if_possible(h, SDB_REQUEST_PARTIAL_BEGIN, 1, "{\"text\":\"\",\"n\":\"\"}");
+  for (int i = 0; i < 10; i++)
+    taken += ask_if_possible(h, SDB_REQUEST_PARTIAL_APPEND, 1, "some more text ");
+  taken += ask_if_possible(h, SDB_REQUEST_PARTIAL_SET, 1, "{\"text\":\"again\"}");
+  device *d = device_connect(h, "ada");
+  if (d) say(d, HELLO);
+  settle(h);
+  taken += ask_if_possible(h, SDB_REQUEST_PARTIAL_COMMIT, 1, "{\"text\":\"the end\"}");
+  taken += ask_if_possible(h, SDB_REQUEST_PARTIAL_ABORT, 1, "");
+  assert_int_equal(h->records_count, taken);
+}
+
+static void a_partial_without_memory_is_refused_or_done_and_nothing_leaks(void **state) {
+  (void)state;
+  tell_with_each_allocation_failing(partials);
+}
+
+static void a_hub_without_memory_is_not_made(void **state) {
+  (void)state;
+  for (size_t fail_at = 1;; fail_at++) {
+    harness *h = harness_begin();
+    sdb_hub_options options;
+    harness_options(h, &options);
+    h->memory.fail_at = fail_at;
+    sdb_status status = sdb_hub_create(&options, &h->hub);
+    harness_free(h);
+    if (status == SDB_OK) {
+      assert_true(fail_at > 1);
+      return;
+    }
+    assert_int_equal(status, SDB_NO_MEMORY);
+  }
+}
+
+static void a_hub_of_no_stores_or_too_many_is_not_made(void **state) {
+  (void)state;
+  harness *h = harness_begin();
+  sdb_hub_options options;
+  harness_options(h, &options);
+  options.stores_count = 0;
+  assert_int_equal(sdb_hub_create(&options, &h->hub), SDB_INVALID_ARGUMENT);
+  options.stores_count = SDB_STORES_MAX + 1;
+  assert_int_equal(sdb_hub_create(&options, &h->hub), SDB_INVALID_ARGUMENT);
+  harness_free(h);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_push_without_memory_is_unavailable_or_closes_and_nothing_leaks),
+      cmocka_unit_test(a_hello_without_memory_closes_and_nothing_leaks),
+      cmocka_unit_test(an_identity_without_memory_closes_and_nothing_leaks),
+      cmocka_unit_test(a_catch_up_without_memory_closes_and_nothing_leaks),
+      cmocka_unit_test(a_request_without_memory_is_refused_or_done_and_nothing_leaks),
+      cmocka_unit_test(a_partial_without_memory_is_refused_or_done_and_nothing_leaks),
+      cmocka_unit_test(a_hub_without_memory_is_not_made),
+      cmocka_unit_test(a_hub_of_no_stores_or_too_many_is_not_made),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
