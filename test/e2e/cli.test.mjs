@@ -141,13 +141,15 @@ async function someData(t) {
 test('inspect tells users, objects and removes, and checks the file', async (t) => {
   const { server } = await someData(t);
   const db = `sqlite://${server.folder}/database.sqlite`;
-  const { code, stdout } = await run(['inspect', '--db', db]);
+  const text = await run(['inspect', '--db', db]);
+  assert.equal(text.code, 0);
+  assert.match(text.stdout, /^integrity +ok$/m);
+  const { code, stdout } = await run(['inspect', '--db', db, '--json']);
   assert.equal(code, 0);
-  assert.match(stdout, /users\D+1\b/);
-  assert.match(stdout, /objects\D+1\b/);
-  assert.match(stdout, /removes\D+1\b/);
-  assert.match(stdout, /format version\D+\d/);
-  assert.match(stdout, /integrity\W+ok/);
+  const { users, objects, removes, format, intact, stores } = JSON.parse(stdout);
+  assert.deepEqual([users, objects, removes, format, intact], [1, 1, 1, 1, true]);
+  const note = stores.find((store) => store.name === 'note');
+  assert.deepEqual([note.type, note.objects, note.removes], ['event', 1, 1]);
 });
 
 test('inspect of what there is not, or is no database, fails', async (t) => {

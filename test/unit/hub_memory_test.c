@@ -1,8 +1,9 @@
 /* hub_memory_test.c: the hub without memory: at every point of everything that it does.
  *
  * A story is told again and again, with the first allocation failing (and all after it, or it
- * alone, or the next too), then the second... Whatever fails: nothing crashes, nothing leaks (harness_free sees to
- * that), a device that missed anything was closed, and one that was not closed has it all.
+ * alone, or the next too), then the second... Whatever fails: nothing crashes, nothing leaks
+ * (harness_free sees to that), a device that missed anything was closed, and one that was not
+ * closed has it all.
  */
 #include "hub_requests.h"
 

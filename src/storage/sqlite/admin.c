@@ -131,8 +131,8 @@ static sdb_status inspect(
 
 sdb_status sdb_database_inspect(
     const char *url, sdb_inspect_depth depth, sdb_inspection *inspection, sdb_error *error) {
-  const char *path;
-  sqlite3 *db;
+  const char *path = NULL;
+  sqlite3 *db = NULL;
   sdb_status status = open_snapshot(url, &path, &db, error);
   if (status != SDB_OK) return status;
   sdb_inspection found;
@@ -212,8 +212,8 @@ static sdb_status backup_to(sqlite3 *db, const char *from, const char *path, sdb
 }
 
 sdb_status sdb_database_backup(const char *url, const char *path, sdb_error *error) {
-  const char *from;
-  sqlite3 *db;
+  const char *from = NULL;
+  sqlite3 *db = NULL;
   if (!path || !path[0])
     return sdb_error_set(error, SDB_INVALID_ARGUMENT, "no file to copy to", NULL, NULL);
   sdb_status status = open_snapshot(url, &from, &db, error);

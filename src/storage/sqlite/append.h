@@ -29,8 +29,8 @@ typedef struct sdb_append {
   size_t count, capacity;
 } sdb_append;
 
-/* Prepares a zeroed one on the writer's connection, for `capacity` rows at a time. It must be closed
- * before the connection is. */
+/* Prepares a zeroed one on the writer's connection, for `capacity` rows at a time. It must be
+ * closed before the connection is. */
 SDB_MUST_CHECK sdb_status sdb_append_open(sdb_append *append, sqlite3 *db, const char *path,
     const sdb_mem *mem, size_t capacity, sdb_error *error);
 void sdb_append_close(sdb_append *append);

@@ -7,7 +7,7 @@
 #include "storage/sqlite/reader.h"
 #include "base/error.h"
 
-/* Small, for each reader has one: a catch-up reads each page once, and the system caches the file. */
+/* Small, for each reader has one: a catch-up reads a page once, and the system caches the file. */
 #define CACHE_KIB 512
 #define SCRATCH_KEPT (1024 * 1024) /* bytes kept between pages */
 #define SCRATCH_MAX ((size_t)1 << 30)
