@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #define DEVICES_MAX 80
-#define RECORDS_MAX 64
+#define RECORDS_MAX 512
 #define START_MS ((uint64_t)1749383382805)
 
 enum { CHAT, ACCOUNT, NOTE, STORES_COUNT }; /* the stores, as they are numbered */
@@ -153,6 +153,7 @@ static inline void make_storage_with(harness *h, void (*completed)(void *, sdb_o
   options.stores_count = STORES_COUNT;
   options.sink = (sdb_storage_sink){h, completed};
   options.database = harness_database();
+  options.dedupe_window_ms = (uint64_t)3650 * 24 * 3600 * 1000;
   assert_int_equal(sdb_memory_storage_create(&options, &h->storage), SDB_OK);
 }
 

@@ -38,6 +38,7 @@ static inline record *settled_done(harness *h, sdb_status status) {
 static inline void begin_partial(harness *h, uint64_t handle, const char *object) {
   sdb_request request = request_for("ada", SDB_REQUEST_PARTIAL_BEGIN, NOTE);
   request.partial = handle;
+  request.tag = (void *)(uintptr_t)handle;
   request.object = sdb_slice_of(object);
   ask(h, &request);
 }
@@ -46,6 +47,7 @@ static inline void append_partial(
     harness *h, uint64_t handle, const char *field, const char *text) {
   sdb_request request = request_for("ada", SDB_REQUEST_PARTIAL_APPEND, NOTE);
   request.partial = handle;
+  request.tag = (void *)(uintptr_t)handle;
   request.field = sdb_slice_of(field);
   request.text = sdb_slice_of(text);
   ask(h, &request);
@@ -55,6 +57,7 @@ static inline void change_partial(
     harness *h, uint64_t handle, sdb_request_kind kind, const char *object) {
   sdb_request request = request_for("ada", kind, NOTE);
   request.partial = handle;
+  request.tag = (void *)(uintptr_t)handle;
   request.object = sdb_slice_of(object);
   ask(h, &request);
 }
