@@ -182,6 +182,14 @@ static void write_page(sdb_peer *peer, const sdb_op_page *page) {
   if (!page->more) range->next = range->after + 1;
 }
 
+/* Whether the storage has forgotten a remove that the device would have to be told of: it holds what
+ * is older than the range. Its next hello is answered with a reset, for the horizon is noted. */
+static bool is_past_horizon(sdb_peer *peer, const sdb_op_page *page) {
+  sdb_user_head *head = &peer->user->heads[page->store];
+  if (page->horizon > head->horizon) head->horizon = page->horizon;
+  return page->after != 0 && page->after < page->horizon;
+}
+
 /* Once the last page is back the note is empty, and those that waited for that go on. */
 static void end_page(sdb_user *user) {
   SDB_ASSERT(user->pages_in_flight > 0);
@@ -199,6 +207,8 @@ void sdb_catchup_on_page(sdb_hub *hub, sdb_page_op *op) {
   bool usable = user->overwrites_count <= SDB_OVERWRITES_MAX; /* else it is read again */
   if (peer->state == SDB_PEER_LIVE && op->page.op.status != SDB_OK) {
     sdb_hub_close_peer(peer, SDB_CLOSE_OVERLOADED, "the storage cannot be read");
+  } else if (peer->state == SDB_PEER_LIVE && is_past_horizon(peer, &op->page)) {
+    sdb_hub_close_peer(peer, SDB_CLOSE_RESTART, "removes that it missed are no longer remembered");
   } else if (peer->state == SDB_PEER_LIVE && usable) {
     write_page(peer, &op->page);
     (void)next_range(peer);

@@ -254,6 +254,7 @@ struct sdb_hub {
 };
 
 /* Close codes (protocol.md section 1). */
+#define SDB_CLOSE_RESTART 1012
 #define SDB_CLOSE_OVERLOADED 1013
 #define SDB_CLOSE_BAD_MESSAGE 4400
 #define SDB_CLOSE_UNAUTHORIZED 4401

@@ -121,6 +121,7 @@ typedef struct sdb_op_page {
   sdb_stored_event *events; /* in `memory` */
   uint32_t count;
   bool more;         /* the range holds older ones still */
+  sdb_seq horizon;   /* the newest remove of the store that was no longer remembered at the read */
   sdb_buffer memory; /* initialised and freed by the submitter */
 } sdb_op_page;
 

@@ -644,6 +644,37 @@ static void a_head_that_is_a_forgotten_remove_is_not_ahead(void **state) {
   harness_free(h);
 }
 
+static void a_device_that_reads_on_past_the_horizon_is_sent_back_to_be_reset(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *writer = device_ready(h, "ada");
+  uuid_text held = note_stored(writer, "held", 1);
+  note_stored(writer, "fetched", 2);
+  note_removed(writer, held.text, 3);
+  uuid_text fresh = note_stored(writer, "fresh", 4);
+  json_t *hello;
+  device *d = device_with(h, fmt("\"syncStatus\":{\"note\":\"%s\"}", fresh.text), &hello);
+  skip_others(d);
+  take_synced(d, "note", fresh.text, "", false);
+  h->now_ms += 91 * DAY_MS;
+  push_account(writer, "Ada", 5); /* makes the storage forget the remove */
+  settle(h);
+  take(d, "update");
+  say(d, fmt("{\"type\":\"fetch\",\"data\":{\"store\":\"note\",\"after\":\"%s\","
+             "\"before\":\"%s\",\"limit\":10}}",
+             held.text, fresh.text));
+  settle(h);
+  assert_int_equal(d->closed, 1012); /* "held" would stay on it for ever */
+  device *again = device_with(h,
+      fmt("\"syncStatus\":{\"note\":\"%s\"},\"missing\":{\"note\":[{\"after\":\"%s\","
+          "\"before\":\"%s\"}]}",
+          fresh.text, held.text, fresh.text),
+      &hello);
+  assert_true(is_reset(hello, "note"));
+  forget_messages(again);
+  harness_free(h);
+}
+
 /* ---- missing ranges ---- */
 
 typedef struct notes {
@@ -960,6 +991,7 @@ int main(void) {
       cmocka_unit_test(names_with_escapes_name_their_stores),
       cmocka_unit_test(a_head_older_than_a_forgotten_remove_is_answered_with_reset),
       cmocka_unit_test(a_head_that_is_a_forgotten_remove_is_not_ahead),
+      cmocka_unit_test(a_device_that_reads_on_past_the_horizon_is_sent_back_to_be_reset),
       cmocka_unit_test(missing_ranges_are_sent_after_what_is_new_newest_first_both_ends_exclusive),
       cmocka_unit_test(missing_ranges_that_overlap_are_joined_so_that_each_event_is_sent_once),
       cmocka_unit_test(ranges_that_touch_are_two_ranges),

@@ -713,6 +713,8 @@ static void removes_are_forgotten_past_the_horizon(void **state) {
   create(f, ann, NOTE, "past it", 0, T0 + 2 + REMEMBER_MS);
   assert_page_is(do_page(f, ann, CHAT, 0, 0, 10), "-", "stays");
   assert_int_equal(do_page(f, ann, ACCOUNT, 0, 0, 10)->count, 0);
+  assert_int_equal(do_page(f, ann, CHAT, 0, 0, 10)->horizon, gone);
+  assert_int_equal(do_page(f, ann, NOTE, 0, 0, 10)->horizon, 0);
   for (int i = 0; i < 2; i++) {
     sdb_op_user *user = do_user(f, "ann");
     assert_int_equal(user->heads[CHAT].head, young);

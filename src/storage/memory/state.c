@@ -180,10 +180,16 @@ static size_t measure_page(const sdb_memory_state *state, sdb_op_page *op) {
   return bytes;
 }
 
+static sdb_seq state_horizon(const sdb_memory_state *state, const sdb_op_page *op) {
+  const sdb_memory_user *users = state->users.items;
+  return op->user <= state->users.count ? users[op->user - 1].horizons[op->store] : 0;
+}
+
 void sdb_memory_state_page(sdb_memory_state *state, sdb_op_page *op) {
   SDB_ASSERT(op->limit > 0 && op->store < state->stores_count);
   sdb_buffer_reset(&op->memory);
   op->events = NULL;
+  op->horizon = state_horizon(state, op);
   size_t size = measure_page(state, op);
   uint32_t count = op->count;
   op->op.status = SDB_OK;

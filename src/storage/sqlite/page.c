@@ -158,6 +158,20 @@ static sdb_status give_page(sdb_reader *reader, sdb_op_page *op, size_t bytes) {
   return SDB_OK;
 }
 
+/* Read in the page's own snapshot, so that what the page lacks is known to be forgotten. */
+static sdb_status read_horizon(sdb_reader *reader, sdb_op_page *op) {
+  sqlite3_stmt *select = reader->statements[SDB_R_HORIZONS];
+  uint16_t store = sdb_store_map_id(reader->stores, op->store);
+  int code;
+  op->horizon = 0;
+  sdb_db_bind(select, 1, op->user);
+  while ((code = sqlite3_step(select)) == SQLITE_ROW) {
+    if (sdb_db_column(select, 0) == store) op->horizon = sdb_db_column(select, 1);
+  }
+  sqlite3_reset(select);
+  return sdb_db_status(code);
+}
+
 sdb_status sdb_reader_page(sdb_reader *reader, sdb_op_page *op) {
   SDB_ASSERT(op->limit > 0);
   sdb_buffer_reset(&op->memory);
@@ -169,15 +183,16 @@ sdb_status sdb_reader_page(sdb_reader *reader, sdb_op_page *op) {
   source from = {op->user, sdb_store_map_id(reader->stores, op->store), op->objects_only, false,
       op->after, op->before ? op->before : SDB_SEQ_MAX + 1};
   size_t bytes = 0;
-  while (!op->more) {
+  sdb_status status = read_horizon(reader, op);
+  while (status == SDB_OK && !op->more) {
     uint32_t candidates;
-    sdb_status status = name_candidates(reader, &from, next_chunk(op, bytes), &candidates);
+    status = name_candidates(reader, &from, next_chunk(op, bytes), &candidates);
     if (status == SDB_OK) status = look_up(reader, &from, candidates);
     if (status != SDB_OK) return status;
     if (candidates == 0) break;
     op->more = !add_found(reader, op, candidates, &bytes);
   }
-  return give_page(reader, op, bytes);
+  return status == SDB_OK ? give_page(reader, op, bytes) : status;
 }
 
 sdb_status sdb_reader_head(sdb_reader *reader, uint64_t user, uint16_t store, sdb_seq *head) {
