@@ -103,7 +103,8 @@ typedef enum sdb_request_kind {
 } sdb_request_kind;
 
 /* Slices are copied. `tag` comes back in the DONE output, one for each request, in any order
- * between users and in the order of requests for the partials and the writes of one user. */
+ * between users; of one user's writes, those that reach the storage come in order, and those that
+ * are refused before it come at once. */
 typedef struct sdb_request {
   sdb_request_kind kind;
   void *tag;
