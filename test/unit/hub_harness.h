@@ -602,6 +602,11 @@ static inline void take_synced(
   assert_int_equal(json_is_true(json_object_get(data, "more")), more);
 }
 
+/* The head of a store that a server_hello tells. */
+static inline const char *head_of(json_t *hello, const char *name) {
+  return text_or_empty(json_object_get(json_object_get(hello, "stores"), name), "head");
+}
+
 static inline record *take_record(harness *h, sdb_hub_output_kind kind) {
   if (h->records_first == h->records_count) fail_msg("no output of kind %d came", (int)kind);
   record *r = &h->records[h->records_first++];
