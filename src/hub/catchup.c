@@ -183,7 +183,7 @@ static void write_page(sdb_peer *peer, const sdb_op_page *page) {
 }
 
 /* Whether the storage has forgotten a remove that the device would have to be told of: it holds
- * what is older than the range. Its next hello is answered with a reset, for the horizon is noted. */
+ * what is older than the range. Its next hello is answered with a reset: the horizon is noted. */
 static bool is_past_horizon(sdb_peer *peer, const sdb_op_page *page) {
   sdb_user_head *head = &peer->user->heads[page->store];
   if (page->horizon > head->horizon) head->horizon = page->horizon;
