@@ -14,7 +14,7 @@ static const char HELP[] =
     "\n"
     "Serves the stores of FILE from a database. When it is ready it prints one line on\n"
     "stdout, `listening on ws://HOST:PORT`. Logs go to stderr. SIGTERM and SIGINT shut it\n"
-    "down gracefully: what was received is committed, devices are told to come back.\n"
+    "down gracefully: what was accepted is committed, devices are told to come back.\n"
     "\n"
     "  --stores FILE               the stores: names, types, schemas, rules (docs/schema.md)\n"
     "  --db URL                    sqlite://PATH, made if it is not there\n"

@@ -101,9 +101,8 @@ static void log_line(void *context, sdb_log_level level, const char *event, cons
 static void print_welcome(uint16_t port) {
   printf("listening on ws://127.0.0.1:%u\n\n"
          "Talk to it from another terminal:\n\n"
-         "  build/bin/syncdb connect 'ws://127.0.0.1:%u/?user=ada'\n\n"
-         "and paste these two lines:\n\n"
-         "  {\"type\":\"client_hello\",\"data\":{\"syncStatus\":{}}}\n"
+         "  build/bin/syncdb connect --hello 'ws://127.0.0.1:%u/?user=ada'\n\n"
+         "and paste this line:\n\n"
          "  {\"type\":\"update\",\"data\":{\"store\":\"chatMessage\",\"object\":{\"role\":\"user\","
          "\"content\":\"hi\"},\"clientId\":\"fed649ad-f26f-4fcb-ad05-d1b70049fa1f\"}}\n\n"
          "Ctrl-C ends it; what was said is kept.\n",

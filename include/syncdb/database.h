@@ -88,7 +88,7 @@ typedef struct sdb_database sdb_database;
 SDB_API SDB_MUST_CHECK sdb_status sdb_database_open(
     const sdb_database_options *options, sdb_database **database, sdb_error *error);
 
-/* Shuts down in order and frees everything: stops accepting, commits what was received, lets
+/* Shuts down in order and frees everything: stops accepting, commits what was accepted, lets
  * subscribers that run finish, aborts open partials, closes connections with 1001 (a few seconds at
  * most), closes the file. Calls of other threads that wait get SDB_CLOSED. Waits for subscribers
  * that run: one that never returns is waited for. NULL is allowed. Not inside any callback. */

@@ -1,4 +1,4 @@
-/* syncdb/memory.h: where memory comes from.
+/* syncdb/memory.h: where the parts of the library get memory from; its public functions use malloc.
  *
  * Every root object takes an `sdb_mem`; one function does everything, as Lua's
  * allocator does, so a test can fail the nth allocation and a host can count.

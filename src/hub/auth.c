@@ -58,6 +58,5 @@ void sdb_hub_on_identity(
     renew(peer, user, expires_ms);
   else if (!sdb_peer_set_user(peer, user, expires_ms))
     sdb_hub_close_peer(peer, SDB_CLOSE_OVERLOADED, "too many connections of this user");
-  else
-    sdb_hub_answer_hello(peer, now_ms);
+  if (peer->state == SDB_PEER_GREETED) sdb_hub_answer_hello(peer, now_ms);
 }

@@ -268,7 +268,7 @@ static void answer(sdb_peer *peer, const sdb_wire_message *message, uint64_t now
 /* Whether the hello can be answered now; else it waits, or the peer was closed. */
 static bool is_answerable(sdb_peer *peer, uint64_t now_ms) {
   bool failed = false;
-  if (!peer->user) return false;
+  if (!peer->user || peer->authenticating) return false;
   if (sdb_user_is_fresh(peer->user, now_ms, &failed)) return true;
   if (failed) sdb_hub_close_peer(peer, SDB_CLOSE_OVERLOADED, "out of memory");
   return false;
@@ -310,13 +310,14 @@ void sdb_hub_on_hello(
     return;
   }
   peer->state = SDB_PEER_GREETED;
-  if (is_answerable(peer, now_ms)) {
+  /* A token is looked at even where the upgrade told who it is: they may be two people. */
+  if (message->token == 0 && is_answerable(peer, now_ms)) {
     answer(peer, message, now_ms);
     return;
   }
   if (peer->state == SDB_PEER_CLOSING) return;
   if (!sdb_peer_wait(peer, text))
     sdb_hub_close_peer(peer, SDB_CLOSE_OVERLOADED, "out of memory");
-  else if (!peer->user)
+  else if (message->token != 0)
     sdb_hub_on_auth(peer, message);
 }

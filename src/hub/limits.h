@@ -10,7 +10,9 @@
 #define SDB_STORE_NAME_MAX 64       /* bytes */
 #define SDB_MISSING_RANGES_MAX 1024 /* in one hello, over all stores */
 #define SDB_LIST_LIMIT_MAX 1000     /* objects in one list or fetch */
-#define SDB_PAGE_EVENTS_MAX 512     /* events in one page of catch-up */
+/* What one read of the owner (256 KiB) can bring after it was told to stop, in the shortest pushes. */
+#define SDB_IN_FLIGHT_OVERSHOOT 8192
+#define SDB_PAGE_EVENTS_MAX 512 /* events in one page of catch-up */
 #define SDB_PAGE_BYTES_MAX (64 * 1024)
 
 /* What an operator may set; sdb_limits_default gives the defaults. */
@@ -24,7 +26,8 @@ typedef struct sdb_limits {
   uint32_t hello_timeout_ms;     /* 5000: 4408 */
   uint32_t output_soft_bytes;    /* 256 KiB: catch-up pauses, partials fold */
   uint32_t output_hard_bytes;    /* 4 MiB: net closes 1013 */
-  uint32_t in_flight_max;        /* 1024 pushes of a connection at the storage: `rate_limited` */
+  uint32_t in_flight_max; /* 1024 pushes of a connection at the storage: it is read no further;
+                                    SDB_IN_FLIGHT_OVERSHOOT more, already read: `rate_limited` */
 } sdb_limits;
 
 static inline sdb_limits sdb_limits_default(void) {

@@ -137,6 +137,7 @@ void sdb_hub_on_disconnect(sdb_hub *hub, sdb_peer *peer, uint64_t now_ms) {
 
 bool sdb_hub_wants_input(const sdb_peer *peer) {
   if (peer->state == SDB_PEER_GREETED) return false;
+  if (peer->in_flight >= peer->hub->limits.in_flight_max) return false;
   return peer->output_level + peer->in_flight_bytes < peer->hub->limits.output_soft_bytes;
 }
 

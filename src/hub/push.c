@@ -46,7 +46,7 @@ static sdb_status check_limits(push *p) {
   if (rate > 0 && !take_allowance(&peer->rate_us, p->now_ms, rate, ALLOWANCE_SECONDS))
     return sdb_error_set(
         &p->error, SDB_RATE_LIMITED, sdb_status_text(SDB_RATE_LIMITED), NULL, NULL);
-  if (peer->in_flight >= peer->hub->limits.in_flight_max)
+  if (peer->in_flight >= peer->hub->limits.in_flight_max + SDB_IN_FLIGHT_OVERSHOOT)
     return sdb_error_set(
         &p->error, SDB_RATE_LIMITED, "too many pushes wait for the storage", NULL, NULL);
   return SDB_OK;

@@ -5,6 +5,7 @@
  * cannot see an HTTP status here).
  */
 #include "server/state.h"
+#include <strings.h>
 
 static void answer_text(
     sdb_database *database, sdb_net_answer *answer, unsigned status, const char *text) {
@@ -51,6 +52,19 @@ static void accept_session(sdb_database *database, sdb_conn *conn, sdb_slice use
   answer->tag = session;
 }
 
+/* Under dev_auth everybody is believed, so a page must not get here under a name of its own that
+ * resolves to loopback (DNS rebinding): the host must be called what it is. */
+static bool is_loopback_name(sdb_slice host) {
+  static const char *const NAMES[] = {"localhost", "127.0.0.1", "[::1]"};
+  for (size_t i = 0; i < SDB_COUNT_OF(NAMES); i++) {
+    size_t size = strlen(NAMES[i]);
+    if (host.size >= size && strncasecmp(host.data, NAMES[i], size) == 0 &&
+        (host.size == size || host.data[size] == ':'))
+      return true;
+  }
+  return false;
+}
+
 static void upgrade(sdb_database *database, sdb_conn *conn, const sdb_net_request *request,
     sdb_net_answer *answer) {
   char buffer[SDB_TOKEN_SIZE_MAX];
@@ -78,6 +92,9 @@ void sdb_server_on_request(
   sdb_database *database = context;
   if (database->draining) {
     answer_text(database, answer, 503, "shutting down\n");
+  } else if (request->upgrade && database->identities.dev_auth && request->origin.size > 0 &&
+             !is_loopback_name(request->host)) {
+    answer_text(database, answer, 403, "dev-auth serves pages of localhost only\n");
   } else if (request->upgrade) {
     upgrade(database, conn, request, answer);
   } else if (sdb_slice_equal(request->path, sdb_slice_of("/healthz"))) {

@@ -21,7 +21,15 @@ static bool is_loopback(const char *host) {
   return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
+static bool is_address(const char *host) {
+  struct in_addr v4;
+  struct in6_addr v6;
+  return inet_pton(AF_INET, host, &v4) == 1 || inet_pton(AF_INET6, host, &v6) == 1;
+}
+
 static sdb_status check_identity(const sdb_database *database, const char *host, sdb_error *error) {
+  if (!is_address(host))
+    return sdb_error_set(error, SDB_INVALID_ARGUMENT, host, " is no IPv4 or IPv6 address", NULL);
   const sdb_identities *identities = &database->identities;
   if (identities->ways != 1)
     return sdb_error_set(error, SDB_UNAUTHORIZED,

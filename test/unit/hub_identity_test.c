@@ -30,6 +30,28 @@ static void a_token_in_the_hello_is_asked_about_and_tells_who_it_is(void **state
   harness_free(h);
 }
 
+static void a_token_of_somebody_else_than_the_upgrade_named_closes_with_4401(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *known = device_ready(h, "ada");
+  note_stored(known, "mine", 1);
+  device *other = device_connect(h, "ada");
+  say(other, TOKEN_HELLO);
+  settle(h);
+  assert_silent(other); /* nothing before the token was looked at */
+  identify(other, "bob", 0);
+  settle(h);
+  assert_closed(other, 4401);
+  device *same = device_connect(h, "ada");
+  say(same, TOKEN_HELLO);
+  settle(h);
+  identify(same, "ada", 0);
+  settle(h);
+  take(same, "server_hello");
+  forget_messages(same);
+  harness_free(h);
+}
+
 static void a_refused_token_closes_with_4401_and_nothing_else_is_said(void **state) {
   (void)state;
   harness *h = harness_make();
@@ -250,6 +272,7 @@ static void a_user_that_cannot_be_read_closes_with_1013_and_the_next_may_do(void
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_token_in_the_hello_is_asked_about_and_tells_who_it_is),
+      cmocka_unit_test(a_token_of_somebody_else_than_the_upgrade_named_closes_with_4401),
       cmocka_unit_test(a_refused_token_closes_with_4401_and_nothing_else_is_said),
       cmocka_unit_test(no_identity_and_no_token_closes_with_4401),
       cmocka_unit_test(a_name_that_is_too_long_is_no_identity),

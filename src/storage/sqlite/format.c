@@ -47,6 +47,8 @@ static sdb_status insert_meta(sqlite3 *db, const char *path, const char *key, sd
   uint8_t random[16];
   if (!sdb_platform_random(random, sizeof(random)))
     return sdb_error_set(error, SDB_IO, path, ": the system gives no random bytes", NULL);
+  random[6] = (uint8_t)((random[6] & 0x0F) | 0x40); /* a UUIDv4, for who looks closely */
+  random[8] = (uint8_t)((random[8] & 0x3F) | 0x80);
   sqlite3_stmt *statement;
   if (sqlite3_prepare_v2(db, "INSERT INTO meta VALUES(?1, ?2)", -1, &statement, NULL) != SQLITE_OK)
     return sdb_db_failed(db, path, error);
