@@ -10,7 +10,8 @@
 #define SDB_STORE_NAME_MAX 64       /* bytes */
 #define SDB_MISSING_RANGES_MAX 1024 /* in one hello, over all stores */
 #define SDB_LIST_LIMIT_MAX 1000     /* objects in one list or fetch */
-/* What one read of the owner (256 KiB) can bring after it was told to stop, in the shortest pushes. */
+/* What one read of the owner (256 KiB) can bring after it was told to stop, in the shortest
+ * pushes. */
 #define SDB_IN_FLIGHT_OVERSHOOT 8192
 #define SDB_PAGE_EVENTS_MAX 512 /* events in one page of catch-up */
 #define SDB_PAGE_BYTES_MAX (64 * 1024)
