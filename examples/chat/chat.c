@@ -70,8 +70,7 @@ static void think(void) {
 }
 
 /* Runs on a worker thread, so it may take its time. If it fails half way, the partial is aborted
- * when
- * the context ends, and devices drop it. */
+ * when the context ends, and devices drop it. */
 static void answer(const sdb_event *event, sdb_context *context, void *argument) {
   (void)argument;
   if (event->action != SDB_ACTION_CREATE) return;

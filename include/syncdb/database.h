@@ -49,8 +49,7 @@ typedef enum sdb_log_level {
 
 /* One thing that happened. `event` is a fixed word ("listening", "slow_reader_closed"), `message` a
  * sentence for people. Both are valid during the call only and never hold a secret. Called on any
- * of
- * the library's threads, several at once; it must not call the library back. */
+ * of the library's threads, several at once; it must not call the library back. */
 typedef void (*sdb_log_fn)(
     void *context, sdb_log_level level, const char *event, const char *message);
 
@@ -126,8 +125,8 @@ typedef struct sdb_receipt {
 } sdb_receipt;
 
 /* Creates an object of an event store, or creates or replaces that of a singular store, and sends
- * it
- * to the user's devices. Blocks until it is durable. `object` is JSON text, `$createdAt` is added.
+ * it to the user's devices. Blocks until it is durable. `object` is JSON text, `$createdAt` is
+ * added.
  * `receipt` and `error` may be NULL.
  * SDB_BAD_JSON, SDB_INVALID_OBJECT (error->path), SDB_TOO_LARGE: not stored, do not retry;
  * SDB_UNAVAILABLE: the storage failed, nothing was stored, retry later; SDB_UNKNOWN_STORE: the
@@ -241,8 +240,7 @@ typedef void (*sdb_subscriber_fn)(const sdb_event *event, sdb_context *context, 
 
 /* Calls `subscriber` for each change that a client makes in `store` from now on, after it is
  * durable. Changes by the application itself (sdb_push...) are not told, so answering a message
- * with
- * a message does not answer the answer. Several subscribers of one store are called one after
+ * with a message does not answer the answer. Several subscribers of one store are called one after
  * another. Events not yet handled when the process ends are not told again. SDB_UNKNOWN_STORE;
  * SDB_NO_MEMORY; SDB_CONFLICT: inside a callback of the loop; SDB_CLOSED. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_subscribe(sdb_database *database, const sdb_store *store,

@@ -31,8 +31,7 @@ typedef struct sdb_identity {
 } sdb_identity;
 
 /* Who is this? True and `*identity` filled, or false: no data, the connection closes with 4401.
- * Runs
- * on the loop thread, so it must be quick and must not call the library back. */
+ * Runs on the loop thread, so it must be quick and must not call the library back. */
 typedef bool (*sdb_authenticate_fn)(
     void *context, const sdb_credentials *credentials, sdb_identity *identity);
 
@@ -68,16 +67,14 @@ typedef struct sdb_server_options {
  * /metrics.
  * `host` is an IPv4 or IPv6 address; `port` 0 takes a free one. `*bound` (may be NULL) is the port.
  * May be called several times. SDB_UNAUTHORIZED: not exactly one way of identity is set, or
- * dev_auth
- * off loopback; SDB_INVALID_ARGUMENT: `host`; SDB_IO: the port is taken, or the system's reason;
- * SDB_CLOSED; SDB_CONFLICT: inside a callback of the loop. */
+ * dev_auth off loopback; SDB_INVALID_ARGUMENT: `host`; SDB_IO: the port is taken, or the system's
+ * reason; SDB_CLOSED; SDB_CONFLICT: inside a callback of the loop. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_listen(
     sdb_database *database, const char *host, uint16_t port, uint16_t *bound, sdb_error *error);
 
 /* Waits until SIGINT or SIGTERM arrives or sdb_stop is called. Its signal handlers are there during
  * the call only. SDB_OK; SDB_CONFLICT: another thread of the process is in it; SDB_IO. Then close
- * the
- * database: that is what shuts down gracefully. */
+ * the database: that is what shuts down gracefully. */
 SDB_API sdb_status sdb_run(sdb_database *database);
 
 /* Ends sdb_run. Any thread, and safe in a signal handler. Never fails. */

@@ -19,9 +19,8 @@ MAY_INCLUDE = {
     "ws": ["base"],
     "platform": ["base", "json", "store"],
     "storage": ["base", "platform", "hub/*_port.h"],
-    "bus": ["base", "platform", "hub/*_port.h"],
     "net": ["base", "ws", "platform"],
-    "server": ["base", "json", "store", "wire", "hub", "ws", "platform", "storage", "bus", "net"],
+    "server": ["base", "json", "store", "wire", "hub", "ws", "platform", "storage", "net"],
 }
 PURE_FLOORS = ["base", "json", "store", "wire", "hub", "ws"]
 
@@ -36,7 +35,7 @@ PUBLIC_FLOOR = {
     "admin": "storage",
 }
 # The words of store.h (types and actions) are those of the ports too.
-PUBLIC_ALSO = {"storage": ["store"], "bus": ["store"]}
+PUBLIC_ALSO = {"storage": ["store"]}
 
 PURE_SYSTEM = {"stddef.h", "stdint.h", "stdbool.h", "string.h", "limits.h", "math.h"}
 PUBLIC_SYSTEM = {"stddef.h", "stdint.h", "stdbool.h", "string.h"}
