@@ -436,6 +436,49 @@ static void runs_are_merged_so_that_they_stay_few(void **state) {
   fixture_close(f);
 }
 
+/* Objects that are replaced all the time, while generations are frozen, flushed and dropped and
+ * runs merged: whatever a page is read between, each object is in it once. */
+static void pages_read_during_writes_hold_every_object_once(void **state) {
+  seed(state);
+  enum { OBJECTS = 40, ROUNDS = 300, CHANGES = 12, PAGES = 3 };
+  fixture *f = fixture_open(&SQLITE_KIND);
+  uint64_t ann = user_of(f, "ann");
+  sdb_seq objects[OBJECTS];
+  for (int i = 0; i < OBJECTS; i++)
+    objects[i] = create(f, ann, CHAT, "v", 0, T0);
+  sdb_op_write *changes[CHANGES];
+  sdb_op_page *pages[PAGES];
+  for (int i = 0; i < CHANGES; i++) {
+    changes[i] = new_write(f, SDB_ACTION_UPDATE, ann, CHAT);
+    changes[i]->body = sdb_slice_of("w");
+  }
+  for (int i = 0; i < PAGES; i++)
+    pages[i] = do_page(f, ann, CHAT, 0, 0, 1000);
+  for (int round = 0; round < ROUNDS; round++) {
+    sdb_op *list = NULL;
+    for (int i = 0; i < CHANGES; i++) {
+      changes[i]->action = SDB_ACTION_UPDATE;
+      changes[i]->object = objects[next_random(OBJECTS)];
+      changes[i]->op.next = list;
+      list = &changes[i]->op;
+      if (i % (CHANGES / PAGES) != 0) continue;
+      pages[i / (CHANGES / PAGES)]->op.next = list;
+      list = &pages[i / (CHANGES / PAGES)]->op;
+    }
+    fixture_submit(f, list);
+    for (int i = 0; i < PAGES; i++) {
+      assert_int_equal(pages[i]->op.status, SDB_OK);
+      assert_int_equal(pages[i]->count, OBJECTS);
+      sdb_seq sum = 0;
+      for (int k = 0; k < OBJECTS; k++)
+        sum += pages[i]->events[k].object - objects[k];
+      assert_int_equal(sum, 0);
+    }
+  }
+  assert_true(sql(sqlite_of(f)->path, "SELECT count(*) FROM run WHERE state = 2") > 0);
+  fixture_close(f);
+}
+
 static void what_is_spent_is_swept_when_its_time_has_come(void **state) {
   (void)state;
   fixture *f = fixture_open(&SQLITE_KIND);
@@ -469,6 +512,7 @@ int main(void) {
       cmocka_unit_test(the_tail_finds_what_was_added_and_not_taken_back),
       cmocka_unit_test(random_operations_agree_with_the_memory_storage),
       cmocka_unit_test(runs_are_merged_so_that_they_stay_few),
+      cmocka_unit_test(pages_read_during_writes_hold_every_object_once),
       cmocka_unit_test(what_is_spent_is_swept_when_its_time_has_come),
   };
   return cmocka_run_group_tests_name("sqlite_index", tests, NULL, NULL);

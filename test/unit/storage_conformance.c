@@ -730,6 +730,21 @@ static void removes_are_forgotten_past_the_horizon(void **state) {
   assert_page_is(do_page(f, ann, ACCOUNT, 0, 0, 10), "new");
 }
 
+static void a_replaced_remove_lets_no_other_be_forgotten_early(void **state) {
+  fixture *f = *state;
+  uint64_t ann = user_of(f, "ann");
+  create(f, ann, ACCOUNT, "account", 0, T0);
+  remove_object(f, ann, ACCOUNT, 0, T0);
+  sdb_seq id = create(f, ann, CHAT, "chat", 0, T0 + DAY_MS);
+  sdb_seq young = remove_object(f, ann, CHAT, id, T0 + DAY_MS)->seq;
+  create(f, ann, ACCOUNT, "account again", 0, T0 + DAY_MS);
+  create(f, ann, NOTE, "past the first", 0, T0 + REMEMBER_MS + 1);
+  sdb_op_user *user = do_user(f, "ann");
+  assert_int_equal(user->heads[CHAT].head, young);
+  assert_int_equal(user->heads[CHAT].horizon, 0);
+  assert_page_is(do_page(f, ann, CHAT, 0, 0, 10), "-");
+}
+
 static void a_push_whose_remove_is_forgotten_is_not_stored_again(void **state) {
   fixture *f = *state;
   uint64_t ann = user_of(f, "ann");
@@ -863,6 +878,7 @@ int storage_conformance_run(const conformance_kind *kind) {
       BEHAVIOUR(a_reserved_object_keeps_its_id),
       BEHAVIOUR(heads_are_the_newest_event_of_each_store),
       BEHAVIOUR(removes_are_forgotten_past_the_horizon),
+      BEHAVIOUR(a_replaced_remove_lets_no_other_be_forgotten_early),
       BEHAVIOUR(a_push_whose_remove_is_forgotten_is_not_stored_again),
       BEHAVIOUR(seqs_rise_when_the_newest_event_was_forgotten),
       BEHAVIOUR(a_failed_transaction_stores_nothing_and_the_next_may_succeed),

@@ -10,15 +10,21 @@
 #define SWEEP_ROWS 256        /* in one transaction */
 #define SWEEP_PAUSE_MS 600000 /* between the end of a sweep and the next */
 
-bool sdb_writer_plan_forget(sdb_writer *writer) {
+/* The oldest remove in the log, and when it is past the horizon: 1, 0: there is none, -1. */
+static int plan(sdb_writer *writer, sdb_seq *seq) {
   sqlite3_stmt *oldest = sdb_writer_statement_of(writer, SDB_W_REMOVED_OLDEST);
-  int found = sdb_writer_row(writer, oldest);
-  if (found < 0) return false;
   writer->forget_at_ms = UINT64_MAX;
-  if (found == 0) return true;
-  writer->forget_at_ms = sdb_seq_ms(sdb_db_column(oldest, 0)) + writer->options.remember_removes_ms;
+  int found = sdb_writer_row(writer, oldest);
+  if (found != 1) return found;
+  *seq = sdb_db_column(oldest, 0);
   sqlite3_reset(oldest);
-  return true;
+  writer->forget_at_ms = sdb_seq_ms(*seq) + writer->options.remember_removes_ms;
+  return 1;
+}
+
+bool sdb_writer_plan_forget(sdb_writer *writer) {
+  sdb_seq seq;
+  return plan(writer, &seq) >= 0;
 }
 
 /* Takes away what pointed to a remove that is forgotten. */
@@ -56,14 +62,14 @@ static bool forget_remove(sdb_writer *writer, sdb_seq seq) {
   return sdb_writer_drop_event(writer, &event, writer->last);
 }
 
+/* forget_at_ms may be early, where the remove that it was planned for was replaced meanwhile. */
 static bool forget_removes(sdb_writer *writer) {
   for (int i = 0; i < SDB_WRITER_FORGET_MAX && writer->forget_at_ms < writer->now_ms; i++) {
-    sqlite3_stmt *oldest = sdb_writer_statement_of(writer, SDB_W_REMOVED_OLDEST);
-    int found = sdb_writer_row(writer, oldest);
-    if (found != 1) return found == 0;
-    sdb_seq seq = sdb_db_column(oldest, 0);
-    sqlite3_reset(oldest);
-    if (!forget_remove(writer, seq) || !sdb_writer_plan_forget(writer)) return false;
+    sdb_seq seq;
+    int found = plan(writer, &seq);
+    if (found < 0) return false;
+    if (found == 1 && writer->forget_at_ms < writer->now_ms && !forget_remove(writer, seq))
+      return false;
   }
   return true;
 }

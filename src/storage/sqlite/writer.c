@@ -17,7 +17,8 @@
 
 #define RESERVE_AHEAD_MS 10000
 #define CHECKPOINT_PATIENCE_MS 20 /* that a commit may wait for readers, to begin the WAL anew */
-#define CHECKPOINT_PATIENCE_MAX_MS 500 /* where the WAL has become too long */
+#define CHECKPOINT_PATIENCE_MAX_MS 500    /* where the WAL has become too long */
+#define GROUP_BYTES_MAX ((size_t)4 << 20) /* of bodies */
 #define FROZEN_MAX 3                  /* generations that wait for the indexer before writes wait */
 #define HELD_UP_MAX 20                /* tenths of a second that they wait at most */
 #define BLOCKS_WITH_OPS 96            /* of the index, in a transaction that has operations */
@@ -386,6 +387,17 @@ static void take_items(sdb_writer *writer, sdb_index_item *items) {
   if (!writer->items_next) writer->items_next = items;
 }
 
+/* As much as one transaction may hold, so that none takes long. */
+static void take_group(const sdb_writer *writer, sdb_op_list *from, sdb_op_list *group) {
+  size_t bytes = 0;
+  while (
+      from->count > 0 && group->count < writer->options.commit_ops_max && bytes < GROUP_BYTES_MAX) {
+    sdb_op *op = sdb_op_list_take(from);
+    if (op->kind == SDB_OP_WRITE) bytes += SDB_CONTAINER_OF(op, sdb_op_write, op)->body.size;
+    sdb_op_list_add(group, op);
+  }
+}
+
 void *sdb_writer_run(void *context) {
   sdb_writer *writer = context;
   sdb_inbox_work work = {0};
@@ -399,8 +411,7 @@ void *sdb_writer_run(void *context) {
     sdb_op_list_init(&group);
     if (may_write(writer, &work)) {
       writer->held_up = 0;
-      while (work.ops.count > 0 && group.count < writer->options.commit_ops_max)
-        sdb_op_list_add(&group, sdb_op_list_take(&work.ops));
+      take_group(writer, &work.ops, &group);
     } else if (work.ops.count > 0) {
       writer->held_up++;
       sdb_inbox_wake_indexer(writer->inbox);
