@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <syncdb/log.h>
 #include <syncdb/object.h>
 #include <syncdb/server.h>
 #include <syncdb/slice.h>
@@ -39,19 +40,6 @@ typedef enum sdb_durability {
   SDB_DURABILITY_NORMAL =
       1 /* it survives a crash of the process; power loss may take the last moments */
 } sdb_durability;
-
-typedef enum sdb_log_level {
-  SDB_LOG_ERROR,
-  SDB_LOG_WARN,
-  SDB_LOG_INFO,
-  SDB_LOG_DEBUG
-} sdb_log_level;
-
-/* One thing that happened. `event` is a fixed word ("listening", "slow_reader_closed"), `message` a
- * sentence for people. Both are valid during the call only and never hold a secret. Called on any
- * of the library's threads, several at once; it must not call the library back. */
-typedef void (*sdb_log_fn)(
-    void *context, sdb_log_level level, const char *event, const char *message);
 
 /* Start from SDB_DATABASE_OPTIONS_INIT: zero stands for the default everywhere. Strings are copied;
  * the stores must outlive the database. */

@@ -3,7 +3,9 @@
 #define SYNCDB_SYNCDB_H
 
 #include <syncdb/admin.h>
+#include <syncdb/client.h>
 #include <syncdb/database.h>
+#include <syncdb/log.h>
 #include <syncdb/memory.h>
 #include <syncdb/object.h>
 #include <syncdb/server.h>

@@ -111,6 +111,12 @@ static void on_live_message(sdb_peer *peer, const sdb_wire_message *message, uin
   case SDB_WIRE_CLIENT_HELLO:
     sdb_hub_close_peer(peer, SDB_CLOSE_BAD_MESSAGE, "a second client_hello");
     break;
+  case SDB_WIRE_SERVER_HELLO:
+  case SDB_WIRE_PARTIAL:
+  case SDB_WIRE_SYNCED:
+  case SDB_WIRE_ERROR:
+  case SDB_WIRE_PONG:
+    SDB_UNREACHABLE(); /* decode gives a client's messages only */
   }
 }
 

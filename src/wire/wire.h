@@ -1,9 +1,11 @@
-/* wire/wire.h: the messages of protocol.md, read and written.
+/* wire/wire.h: the messages of protocol.md, read and written, for both sides.
  *
  * Reading: one scan of the frame, then each message's fields by a table (decode.c);
- * what it gives are token indexes and parsed ids, nothing is copied. Writing: the
- * encoders append whole frames to a run, so that several messages leave as one
- * piece and one piece goes to several devices.
+ * what it gives are token indexes and parsed ids, nothing is copied. Writing for a
+ * server: the encoders append whole frames to a run, so that several messages leave
+ * as one piece and one piece goes to several devices (encode.c). Writing for a client:
+ * one message's text into a buffer; its frame is masked where it is sent
+ * (encode_client.c).
  */
 #ifndef SDB_WIRE_WIRE_H
 #define SDB_WIRE_WIRE_H
@@ -18,16 +20,21 @@
 /* ---- reading ---- */
 
 typedef enum sdb_wire_type {
-  SDB_WIRE_CLIENT_HELLO = 1,
-  SDB_WIRE_UPDATE,
-  SDB_WIRE_REMOVE,
+  SDB_WIRE_CLIENT_HELLO = 1, /* of a client */
   SDB_WIRE_FETCH,
   SDB_WIRE_PING,
-  SDB_WIRE_AUTH
+  SDB_WIRE_AUTH,
+  SDB_WIRE_UPDATE, /* of both */
+  SDB_WIRE_REMOVE,
+  SDB_WIRE_SERVER_HELLO, /* of a server */
+  SDB_WIRE_PARTIAL,
+  SDB_WIRE_SYNCED,
+  SDB_WIRE_ERROR,
+  SDB_WIRE_PONG
 } sdb_wire_type;
 
-/* A message of a client. Tokens are indexes into `json`, 0 where the field is absent or null;
- * ids are nil where absent or null. Valid as long as the scanned text and the next scan. */
+/* A message. Tokens are indexes into `json`, 0 where the field is absent or null; ids are nil where
+ * absent or null. Valid as long as the scanned text and the next scan. */
 typedef struct sdb_wire_message {
   sdb_wire_type type;
   const sdb_json *json;
@@ -36,16 +43,24 @@ typedef struct sdb_wire_message {
   uint32_t store;                                /* a string */
   uint32_t object;                               /* an object */
   uint32_t limit;                                /* fetch: the number itself, not a token */
+  uint32_t stores;                               /* server_hello: an object */
+  uint32_t append;                               /* partial: an object */
+  uint32_t code, text, path;                     /* error: strings; `text` is its `message` */
+  bool more;                                     /* synced */
   sdb_uuid database;
-  sdb_uuid id, client_id;
+  sdb_uuid id, event_id, client_id;
   sdb_uuid after, before;
 } sdb_wire_message;
 
-/* Reads one message into `json`, which is reused. SDB_OK.
+/* Reads one message of a client into `json`, which is reused. SDB_OK.
  * SDB_BAD_JSON: not JSON, too deep, or not {"type": string, ...}: the peer speaks something else.
  * SDB_UNKNOWN_TYPE. SDB_BAD_MESSAGE: a field of the wrong type; `message` holds what was read
  * before it, `client_id` among it. SDB_NO_MEMORY. All with error->message. */
 SDB_MUST_CHECK sdb_status sdb_wire_decode(
+    sdb_json *json, sdb_slice text, int depth_max, sdb_wire_message *message, sdb_error *error);
+
+/* The same for a message of a server. */
+SDB_MUST_CHECK sdb_status sdb_wire_decode_server(
     sdb_json *json, sdb_slice text, int depth_max, sdb_wire_message *message, sdb_error *error);
 
 /* Reads the string at `at` as a UUID. */
@@ -115,5 +130,43 @@ void sdb_wire_error(
     sdb_wire_run *run, const sdb_error *error, sdb_uuid client_id, const char *store);
 
 void sdb_wire_pong(sdb_wire_run *run);
+
+/* ---- writing, as a client: one message's text appended to `to`, whose status is sticky ---- */
+
+/* A range of event ids, both ends exclusive; a nil one is null on the wire. */
+typedef struct sdb_wire_range {
+  sdb_uuid after, before;
+} sdb_wire_range;
+
+#define SDB_WIRE_WINDOW_ALL UINT32_MAX
+
+/* What a hello says of one store. */
+typedef struct sdb_wire_store_status {
+  const char *store;             /* the name on the wire */
+  sdb_uuid head;                 /* nil: null, never synced */
+  uint32_t window;               /* SDB_WIRE_WINDOW_ALL: none is named */
+  const sdb_wire_range *missing; /* newest first */
+  size_t missing_count;
+} sdb_wire_store_status;
+
+typedef struct sdb_wire_hello {
+  const sdb_wire_store_status *stores;
+  size_t stores_count;
+  sdb_uuid database; /* nil: left out */
+  sdb_slice token;   /* plain UTF-8; empty: left out */
+  bool accepts_append;
+} sdb_wire_hello;
+
+/* `missing` and `window` are left out where no store has any. */
+void sdb_wire_client_hello(sdb_buffer *to, const sdb_wire_hello *hello);
+
+/* An update, or a remove where `object` is empty. `id` is left out where it is nil. */
+void sdb_wire_push(
+    sdb_buffer *to, const char *store, sdb_uuid id, sdb_slice object, sdb_uuid client_id);
+
+void sdb_wire_fetch(
+    sdb_buffer *to, const char *store, sdb_uuid after, sdb_uuid before, uint32_t limit);
+void sdb_wire_auth(sdb_buffer *to, sdb_slice token);
+void sdb_wire_ping(sdb_buffer *to);
 
 #endif

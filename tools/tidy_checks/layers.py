@@ -16,13 +16,15 @@ MAY_INCLUDE = {
     "store": ["base", "json"],
     "wire": ["base", "json", "store"],
     "hub": ["base", "json", "store", "wire"],
+    "replica": ["base", "json", "store", "wire"],
     "ws": ["base"],
     "platform": ["base", "json", "store"],
-    "storage": ["base", "platform", "hub/*_port.h"],
+    "storage": ["base", "platform", "hub/*_port.h", "replica/*_port.h"],
     "net": ["base", "ws", "platform"],
     "server": ["base", "json", "store", "wire", "hub", "ws", "platform", "storage", "net"],
+    "client": ["base", "json", "store", "wire", "replica", "ws", "platform", "storage", "net"],
 }
-PURE_FLOORS = ["base", "json", "store", "wire", "hub", "ws"]
+PURE_FLOORS = ["base", "json", "store", "wire", "hub", "replica", "ws"]
 
 # Public headers by the floor that implements them; one that is not named is `server`'s.
 PUBLIC_FLOOR = {
@@ -30,9 +32,11 @@ PUBLIC_FLOOR = {
     "slice": "base",
     "status": "base",
     "uuid": "base",
+    "log": "base",
     "store": "store",
     "object": "store",
     "admin": "storage",
+    "client": "client",
 }
 # The words of store.h (types and actions) are those of the ports too.
 PUBLIC_ALSO = {"storage": ["store"]}
