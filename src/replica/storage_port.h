@@ -88,8 +88,8 @@ typedef enum sdb_local_change_kind {
   SDB_LOCAL_REMOVE,      /* store or SDB_LOCAL_ANY, id, event_id, keep: ignored if the record has a
                              greater event_id; with `keep` a record of the remove stays; SDB_LOCAL_ANY
                              is never kept, and sets `store` to where it was found */
-  SDB_LOCAL_SINGULAR,    /* store, id, event_id, client_id, object: as PUT, and in place of whatever
-                             the store holds */
+  SDB_LOCAL_SINGULAR,    /* store, id, event_id, client_id, object: in place of whatever the store
+                            holds; an empty object: it then holds none. As PUT, ignored unless newer */
   SDB_LOCAL_CLEAR,       /* store: all its objects and kept removes go, and its state */
   SDB_LOCAL_FORGET,      /* store: its kept removes go */
   SDB_LOCAL_STATE,       /* store, state */
