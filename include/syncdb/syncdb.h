@@ -4,6 +4,7 @@
 
 #include <syncdb/admin.h>
 #include <syncdb/client.h>
+#include <syncdb/client_record.h>
 #include <syncdb/database.h>
 #include <syncdb/log.h>
 #include <syncdb/memory.h>

@@ -37,6 +37,7 @@ PUBLIC_FLOOR = {
     "object": "store",
     "admin": "storage",
     "client": "client",
+    "client_record": "replica",
 }
 # The words of store.h (types and actions) are those of the ports too.
 PUBLIC_ALSO = {"storage": ["store"]}
