@@ -4,7 +4,7 @@
  * waits for, or `dead`. It is never freed inside a callback, so pointers to it, and a
  * message of it that the owner is reading, hold for the turn.
  */
-#include "net/conn.h"
+#include "net/dialled.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -37,8 +37,7 @@ void sdb_conn_wait(sdb_conn *conn, sdb_wait wait) {
   sdb_list_append(&net->waits[wait], &conn->wait_link);
 }
 
-/* (Re)registers the events that the connection waits for. */
-static bool listen_io(sdb_conn *conn, bool writable) {
+bool sdb_conn_listen(sdb_conn *conn, bool writable) {
   if (conn->listed) event_del(&conn->io);
   short what = (short)((conn->paused ? 0 : EV_READ) | EV_PERSIST | (writable ? EV_WRITE : 0));
   conn->listed = event_assign(&conn->io, conn->net->base, conn->fd, what, on_io, conn) == 0 &&
@@ -49,10 +48,10 @@ static bool listen_io(sdb_conn *conn, bool writable) {
 
 void sdb_conn_want_writable(sdb_conn *conn, bool wanted) {
   if (conn->state == SDB_CONN_DEAD || conn->writable_wanted == wanted) return;
-  if (!listen_io(conn, wanted)) sdb_conn_kill(conn);
+  if (!sdb_conn_listen(conn, wanted)) sdb_conn_kill(conn);
 }
 
-sdb_conn *sdb_conn_create(sdb_net *net, int fd) {
+static sdb_conn *new_conn(sdb_net *net, int fd) {
   sdb_conn *conn = sdb_mem_zero(net->mem, sizeof(*conn));
   if (!conn) return NULL;
   conn->net = net;
@@ -61,9 +60,16 @@ sdb_conn *sdb_conn_create(sdb_net *net, int fd) {
   sdb_link_init(&conn->wait_link);
   sdb_link_init(&conn->dirty_link);
   sdb_link_init(&conn->again_link);
+  return conn;
+}
+
+sdb_conn *sdb_conn_create(sdb_net *net, int fd) {
+  sdb_conn *conn = new_conn(net, fd);
+  if (!conn) return NULL;
+  conn->transport = net->tls ? &SDB_TRANSPORT_TLS : &SDB_TRANSPORT_PLAIN;
   if (net->tls) conn->transport_state = sdb_tls_accept(net->tls, fd);
-  if ((net->tls && !conn->transport_state) || !listen_io(conn, false)) {
-    if (conn->transport_state) net->transport->free(conn->transport_state);
+  if ((net->tls && !conn->transport_state) || !sdb_conn_listen(conn, false)) {
+    if (conn->transport_state) conn->transport->free(conn->transport_state);
     sdb_mem_free(net->mem, conn);
     return NULL;
   }
@@ -74,21 +80,32 @@ sdb_conn *sdb_conn_create(sdb_net *net, int fd) {
   return conn;
 }
 
-static void drop_output(sdb_conn *conn) {
-  conn->net->stats.output_buffered_bytes -= conn->output.bytes;
-  sdb_output_free(&conn->output, conn->net->mem);
-  sdb_mem_free(conn->net->mem, conn->pong);
-  conn->pong = NULL;
+sdb_conn *sdb_conn_create_dialled(sdb_net *net, sdb_dial *dial) {
+  sdb_conn *conn = new_conn(net, -1);
+  if (!conn) return NULL;
+  conn->dial = dial;
+  conn->state = SDB_CONN_CONNECTING;
+  sdb_conn_wait(conn, SDB_WAIT_HEAD);
+  net->connections++;
+  net->dialled++;
+  return conn;
+}
+
+void sdb_conn_drop_socket(sdb_conn *conn) {
+  if (conn->listed) event_del(&conn->io);
+  conn->listed = false;
+  if (conn->fd >= 0) close(conn->fd);
+  conn->fd = -1;
 }
 
 void sdb_conn_kill(sdb_conn *conn) {
   sdb_net *net = conn->net;
   if (conn->state == SDB_CONN_DEAD) return;
+  if (conn->dial) sdb_dial_killed(conn);
   conn->state = SDB_CONN_DEAD;
-  if (conn->listed) event_del(&conn->io);
-  net->transport->free(conn->transport_state);
-  close(conn->fd);
-  drop_output(conn);
+  if (conn->transport) conn->transport->free(conn->transport_state);
+  sdb_conn_drop_socket(conn);
+  sdb_conn_drop_output(conn);
   if (conn->deflate_bits) net->stats.connections_compressed--;
   sdb_link_remove(&conn->dirty_link);
   sdb_link_remove(&conn->again_link);
@@ -97,14 +114,22 @@ void sdb_conn_kill(sdb_conn *conn) {
   sdb_net_accept_resume(net);
 }
 
+static void tell_end(sdb_conn *conn) {
+  const sdb_net_handler *handler = &conn->net->options.handler;
+  if (conn->dial) {
+    sdb_dial_reap(conn);
+    conn->net->dialled--;
+  } else if (conn->accepted) {
+    handler->closed(handler->context, conn, conn->tag);
+  }
+}
+
 void sdb_conn_reap(sdb_net *net) {
-  const sdb_net_handler *handler = &net->options.handler;
-  while (!sdb_link_alone(&net->dead)) {
-    sdb_conn *conn = CONN_OF(net->dead.next, wait_link);
-    if (conn->accepted) {
-      conn->accepted = false;
-      handler->closed(handler->context, conn, conn->tag);
-    }
+  sdb_link dead; /* who dies while the owner is told waits for the next turn: it may dial anew */
+  sdb_list_take(&dead, &net->dead);
+  while (!sdb_link_alone(&dead)) {
+    sdb_conn *conn = CONN_OF(dead.next, wait_link);
+    tell_end(conn);
     sdb_link_remove(&conn->wait_link);
     if (conn->upgraded)
       sdb_ws_receiver_free(&conn->receiver);
@@ -124,8 +149,9 @@ void sdb_conn_linger(sdb_conn *conn) {
 
 void sdb_net_pause(sdb_conn *conn, bool paused) {
   if (conn->state == SDB_CONN_DEAD || conn->paused == paused) return;
+  if (conn->dial && !conn->upgraded) return; /* there are no messages to hold back yet */
   conn->paused = paused;
-  if (!listen_io(conn, conn->writable_wanted)) sdb_conn_kill(conn);
+  if (!sdb_conn_listen(conn, conn->writable_wanted)) sdb_conn_kill(conn);
   if (!paused && conn->state != SDB_CONN_DEAD && sdb_link_alone(&conn->again_link))
     sdb_list_append(&conn->net->again, &conn->again_link); /* TLS may hold input already */
 }
@@ -147,27 +173,29 @@ static void on_bytes(sdb_conn *conn, char *data, size_t size) {
   case SDB_CONN_CLOSING:
     sdb_conn_on_frames(conn, data, size);
     return;
+  case SDB_CONN_CONNECTING:
   case SDB_CONN_LINGERING:
   case SDB_CONN_DEAD:
     return;
   }
 }
 
-static void read_input(sdb_conn *conn) {
+void sdb_conn_read(sdb_conn *conn) {
   sdb_net *net = conn->net;
-  if (conn->paused && conn->state == SDB_CONN_OPEN) return;
-  const sdb_transport *transport = net->transport;
+  if (conn->paused && conn->state == SDB_CONN_OPEN && !conn->mute) return;
+  const sdb_transport *transport = conn->transport;
   ssize_t count = transport->read(conn->fd, conn->transport_state, net->input, SDB_NET_INPUT_SIZE);
   if (count > 0) {
     on_bytes(conn, net->input, (size_t)count);
-  } else if (count != SDB_TRANSPORT_AGAIN) {
+  } else if (count != SDB_TRANSPORT_AGAIN || conn->mute) {
     if (count == 0 && conn->state == SDB_CONN_LINGERING) sdb_conn_flush(conn);
     sdb_conn_kill(conn);
   }
+  if (conn->dial && conn->state == SDB_CONN_HEAD) sdb_dial_go_on(conn);
   if (conn->state == SDB_CONN_DEAD) return;
   if (transport->read_wants_write(conn->transport_state)) sdb_conn_want_writable(conn, true);
-  if (transport->pending(conn->transport_state) && sdb_link_alone(&conn->again_link))
-    sdb_list_append(&net->again, &conn->again_link);
+  bool more = transport->pending(conn->transport_state) || conn->mute;
+  if (more && sdb_link_alone(&conn->again_link)) sdb_list_append(&net->again, &conn->again_link);
 }
 
 void sdb_conn_run_again(sdb_net *net) {
@@ -176,7 +204,7 @@ void sdb_conn_run_again(sdb_net *net) {
   while (!sdb_link_alone(&list)) {
     sdb_conn *conn = CONN_OF(list.next, again_link);
     sdb_link_remove(&conn->again_link);
-    read_input(conn);
+    sdb_conn_read(conn);
   }
 }
 
@@ -184,38 +212,45 @@ static void on_io(evutil_socket_t fd, short what, void *context) {
   (void)fd;
   sdb_conn *conn = context;
   sdb_net_refresh_now(conn->net);
+  if (conn->state == SDB_CONN_CONNECTING) {
+    sdb_dial_on_io(conn, what);
+    return;
+  }
   if (what & EV_WRITE) {
     heard(conn); /* it takes what we send: a pong may be far behind that */
     sdb_conn_want_writable(conn, false);
     if (conn->state == SDB_CONN_DEAD) return;
     sdb_conn_mark_dirty(conn);
   }
-  if ((what & EV_READ) || conn->net->transport->read_wants_write(conn->transport_state))
-    read_input(conn);
+  if ((what & EV_READ) || conn->transport->read_wants_write(conn->transport_state))
+    sdb_conn_read(conn);
 }
 
 static void ping(sdb_conn *conn) {
   unsigned char frame[SDB_WS_FRAME_HEADER_MAX];
-  size_t size = sdb_ws_frame_header_of(SDB_WS_PING, false, 0, frame);
+  sdb_ws_frame_header_of(SDB_WS_PING, false, 0, frame);
   sdb_conn_wait(conn, SDB_WAIT_PONG);
-  sdb_conn_queue(conn, frame, size);
+  sdb_conn_queue_control(conn, frame);
 }
 
 void sdb_conn_run_deadlines(sdb_net *net) {
+  sdb_dial_run_attempts(net);
   for (size_t i = 0; i < SDB_WAIT_COUNT; i++) {
     while (!sdb_link_alone(&net->waits[i])) {
       sdb_conn *conn = CONN_OF(net->waits[i].next, wait_link);
       if (conn->deadline_ms > net->mono_ms) break;
-      if (i == SDB_WAIT_INPUT)
+      if (i == SDB_WAIT_INPUT) {
         ping(conn);
-      else
+      } else {
+        sdb_dial_note_timeout(conn);
         sdb_conn_kill(conn);
+      }
     }
   }
 }
 
 uint64_t sdb_conn_next_deadline(const sdb_net *net) {
-  uint64_t next = UINT64_MAX;
+  uint64_t next = sdb_dial_next_attempt(net);
   for (size_t i = 0; i < SDB_WAIT_COUNT; i++) {
     if (sdb_link_alone(&net->waits[i])) continue;
     uint64_t at = CONN_OF(net->waits[i].next, wait_link)->deadline_ms;

@@ -45,14 +45,17 @@ typedef struct sdb_net_dial_options {
   sdb_slice token;              /* sent as `Authorization: Bearer`; empty: none */
   const char *tls_ca;           /* PEM file to trust instead of the system's; NULL */
   bool tls_insecure;            /* any certificate will do */
-  bool compress;                /* offer permessage-deflate, where the target is not loopback */
+  bool compress;                /* offer permessage-deflate, so that messages may come compressed,
+                                   where the target is not loopback (or compress_loopback is set) */
   sdb_net_dial_handler handler;
   void *tag;
 } sdb_net_dial_options;
 
 /* Begins to connect: the name is looked up without holding the loop up, its addresses are tried in
- * turn, within handshake_timeout_ms for all of it. SDB_OK, and `closed` will come; SDB_IO (the CA
- * file) and SDB_NO_MEMORY with error->message, and it will not. */
+ * turn, within handshake_timeout_ms for all of it. SDB_OK, and `closed` will come, also from
+ * sdb_net_close at any time and from sdb_net_destroy. Otherwise it will not: SDB_IO (the CA file),
+ * SDB_INVALID_ARGUMENT (a token over 16 KiB, or with a blank or a control character in it),
+ * SDB_CLOSED (the net was shut down) and SDB_NO_MEMORY, with error->message. */
 SDB_MUST_CHECK sdb_status sdb_net_dial(
     sdb_net *net, const sdb_net_dial_options *options, sdb_conn **conn, sdb_error *error);
 

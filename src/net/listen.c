@@ -66,15 +66,15 @@ static int open_socket(const listen_address *address, uint16_t *port) {
 }
 
 static bool at_maximum(const sdb_net *net) {
-  return net->options.connections_max > 0 && net->connections >= net->options.connections_max;
+  size_t accepted = net->connections - net->dialled;
+  return net->options.connections_max > 0 && accepted >= net->options.connections_max;
 }
 
 /* Over the maximum: a plain peer is told, at best effort, before it is hung up on. */
 static void turn_away(const sdb_net *net, int fd) {
   static const char BUSY[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                              "Connection: close\r\n\r\n";
-  if (net->transport == &SDB_TRANSPORT_PLAIN)
-    (void)!send(fd, BUSY, sizeof(BUSY) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (!net->tls) (void)!send(fd, BUSY, sizeof(BUSY) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
   close(fd);
 }
 

@@ -20,6 +20,7 @@
 #define SDB_NET_ACCEPT_PAUSE_MS 200     /* when out of file descriptors */
 #define SDB_NET_NEVER_MS (UINT64_C(1) << 62)
 #define SDB_NET_ACCEPTS_PER_TURN 64
+#define SDB_NET_RANDOM_SIZE 256
 #define SDB_NET_WRITE_PER_TURN (1024 * 1024) /* bytes of one connection */
 
 /* What a connection waits for. Each has one duration, so in a list of one kind the first is due
@@ -40,8 +41,7 @@ struct sdb_net {
   struct event_base *base;
   struct event *wake_event, *timer_event;
   sdb_listener *listeners;
-  const sdb_transport *transport;
-  sdb_tls_context *tls; /* NULL: plain */
+  sdb_tls_context *tls; /* for those who are accepted; NULL: plain */
   sdb_deflate *deflate;
 
   uint64_t now_ms;          /* wall clock */
@@ -50,22 +50,29 @@ struct sdb_net {
   uint64_t timer_at_ms;     /* the owner's, wall clock */
   uint64_t armed_mono_ms;   /* when timer_event fires */
   uint64_t accept_again_ms; /* mono; UINT64_MAX: accepting is not paused */
-  bool shut_down;
+  bool shut_down;           /* nothing is accepted or dialled any more */
 
   sdb_link waits[SDB_WAIT_COUNT];
-  sdb_link dirty; /* have something to write */
-  sdb_link again; /* have input that no event will tell of */
-  sdb_link dead;  /* to be told to the owner and freed */
-  size_t connections;
+  sdb_link dirty;              /* have something to write */
+  sdb_link again;              /* have input that no event will tell of */
+  sdb_link dead;               /* to be told to the owner and freed */
+  sdb_link dialling;           /* on their way to a TCP connection */
+  size_t connections, dialled; /* all, and those of them that were not accepted */
   sdb_net_stats stats;
+  unsigned char random[SDB_NET_RANDOM_SIZE]; /* for masking keys */
+  size_t random_left;                        /* at its end */
 
   atomic_bool stopping, woken, asleep;
+  atomic_bool looked_up; /* a lookup has its answer */
   int wake_fd;
   char *input; /* SDB_NET_INPUT_SIZE bytes, shared by all connections */
 };
 
 /* Reads the clocks, once a turn. */
 void sdb_net_refresh_now(sdb_net *net);
+
+/* Any thread: a lookup has its answer. */
+void sdb_net_rouse_lookups(sdb_net *net);
 
 /* ---- listen.c ---- */
 void sdb_net_accept_pause(sdb_net *net);

@@ -1,15 +1,19 @@
 /* net/message.c: what a WebSocket peer says, and how a connection is closed. */
-#include "net/conn.h"
+#include "net/dialled.h"
 #include "ws/utf8.h"
 
 /* Queues a close frame. */
 static bool queue_close(sdb_conn *conn, unsigned code, sdb_slice reason) {
   unsigned char frame[SDB_WS_CONTROL_FRAME_MAX];
-  return sdb_conn_queue(conn, frame, sdb_ws_close_frame(code, reason, frame));
+  sdb_ws_close_frame(code, reason, frame);
+  return sdb_conn_queue_control(conn, frame);
 }
 
 void sdb_net_close(sdb_conn *conn, unsigned code, sdb_slice reason) {
-  if (conn->state == SDB_CONN_HEAD) sdb_conn_kill(conn);
+  if (conn->state == SDB_CONN_HEAD || conn->state == SDB_CONN_CONNECTING) {
+    sdb_dial_note(conn, SDB_WS_CODE_LOST, "it was given up before it was open", NULL);
+    sdb_conn_kill(conn);
+  }
   if (conn->state != SDB_CONN_OPEN || !queue_close(conn, code, reason)) return;
   conn->state = SDB_CONN_CLOSING;
   sdb_conn_wait(conn, SDB_WAIT_CLOSE);
@@ -27,14 +31,32 @@ void sdb_net_shutdown(sdb_net *net, unsigned code, sdb_slice reason) {
   }
 }
 
+/* What made us close with `code`. */
+static const char *problem_of(unsigned code) {
+  switch (code) {
+  case SDB_WS_CODE_UNSUPPORTED:
+    return "the server sent a binary message";
+  case SDB_WS_CODE_BAD_TEXT:
+    return "the server sent a message that is not UTF-8, or not well compressed";
+  case SDB_WS_CODE_TOO_LARGE:
+    return "the server sent a message over the size limit";
+  case SDB_WS_CODE_OVERLOADED:
+    return "out of memory";
+  default:
+    return "the server broke the WebSocket protocol";
+  }
+}
+
 /* The peer broke the rules: say so, and hear nothing more. */
 static void fail(sdb_conn *conn, unsigned code) {
   conn->net->stats.protocol_errors++;
+  sdb_dial_note(conn, code, problem_of(code), NULL);
   if (conn->state == SDB_CONN_OPEN && !queue_close(conn, code, sdb_slice_of(""))) return;
   sdb_conn_linger(conn);
 }
 
-static void on_peer_closed(sdb_conn *conn, unsigned code) {
+static void on_peer_closed(sdb_conn *conn, unsigned code, sdb_slice reason) {
+  sdb_dial_note_peer(conn, code, reason);
   if (conn->state == SDB_CONN_OPEN && !queue_close(conn, code, sdb_slice_of(""))) return;
   sdb_conn_linger(conn);
 }
@@ -80,7 +102,7 @@ static void on_event(sdb_conn *conn, sdb_ws_event *event) {
   case SDB_WS_PONGED:
     return;
   case SDB_WS_PEER_CLOSED:
-    on_peer_closed(conn, event->code);
+    on_peer_closed(conn, event->code, sdb_slice_make(event->data, event->size));
     return;
   case SDB_WS_FAILED:
     fail(conn, event->code);

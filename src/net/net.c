@@ -7,7 +7,7 @@
  * written at most once a sleep.
  */
 #include "base/error.h"
-#include "net/conn.h"
+#include "net/dialled.h"
 #include "platform/platform.h"
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -53,9 +53,7 @@ static sdb_status set_up(sdb_net *net, sdb_error *error) {
     return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
   net->deflate = sdb_deflate_create(net->mem, net->options.message_bytes_max);
   if (!net->deflate) return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
-  net->transport = &SDB_TRANSPORT_PLAIN;
   if (!net->options.tls_cert) return SDB_OK;
-  net->transport = &SDB_TRANSPORT_TLS;
   return sdb_tls_create(net->mem, net->options.tls_cert, net->options.tls_key, &net->tls, error);
 }
 
@@ -74,6 +72,7 @@ sdb_status sdb_net_create(const sdb_net_options *options, sdb_net **net, sdb_err
   sdb_link_init(&made->dirty);
   sdb_link_init(&made->again);
   sdb_link_init(&made->dead);
+  sdb_link_init(&made->dialling);
   sdb_net_refresh_now(made);
   sdb_status status = set_up(made, error);
   if (status != SDB_OK) {
@@ -86,10 +85,14 @@ sdb_status sdb_net_create(const sdb_net_options *options, sdb_net **net, sdb_err
 
 void sdb_net_destroy(sdb_net *net) {
   if (!net) return;
+  net->shut_down = true; /* who is told of an end below can dial no more */
   sdb_net_listeners_free(net);
   for (size_t i = 0; i < SDB_WAIT_COUNT; i++) {
-    while (!sdb_link_alone(&net->waits[i]))
-      sdb_conn_kill(SDB_CONTAINER_OF(net->waits[i].next, sdb_conn, wait_link));
+    while (!sdb_link_alone(&net->waits[i])) {
+      sdb_conn *conn = SDB_CONTAINER_OF(net->waits[i].next, sdb_conn, wait_link);
+      sdb_dial_note(conn, SDB_WS_CODE_LOST, "this side has ended", NULL);
+      sdb_conn_kill(conn);
+    }
   }
   sdb_conn_reap(net);
   sdb_tls_destroy(net->tls);
@@ -132,7 +135,8 @@ static void wait_and_read(sdb_net *net) {
   int flags = EVLOOP_ONCE;
   arm_timer(net);
   atomic_store(&net->asleep, true);
-  if (has_work(net) || atomic_load(&net->woken)) flags |= EVLOOP_NONBLOCK;
+  if (has_work(net) || atomic_load(&net->woken) || atomic_load(&net->looked_up))
+    flags |= EVLOOP_NONBLOCK;
   net->now_fresh = false;
   event_base_loop(net->base, flags);
   atomic_store(&net->asleep, false);
@@ -144,6 +148,7 @@ static void run_turn(sdb_net *net) {
   const sdb_net_handler *handler = &net->options.handler;
   wait_and_read(net);
   if (atomic_exchange(&net->woken, false)) handler->woken(handler->context);
+  if (atomic_exchange(&net->looked_up, false)) sdb_dial_run_lookups(net);
   sdb_conn_run_deadlines(net);
   if (net->accept_again_ms <= net->mono_ms) sdb_net_accept_resume(net);
   if (net->timer_at_ms <= net->now_ms) {
@@ -175,6 +180,10 @@ void sdb_net_stop(sdb_net *net) {
 
 void sdb_net_wake(sdb_net *net) {
   if (!atomic_exchange(&net->woken, true)) rouse(net);
+}
+
+void sdb_net_rouse_lookups(sdb_net *net) {
+  if (!atomic_exchange(&net->looked_up, true)) rouse(net);
 }
 
 void sdb_net_set_timer(sdb_net *net, uint64_t at_ms) {

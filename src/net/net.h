@@ -37,12 +37,13 @@ typedef struct sdb_net_answer {
   void *tag;                /* the connection's, when accepted */
 } sdb_net_answer;
 
+/* `request` and `closed` may be NULL where nothing is listened for; what is dialled has its own. */
 typedef struct sdb_net_handler {
   void *context;
   /* A whole HTTP request head arrived. */
   void (*request)(
       void *context, sdb_conn *conn, const sdb_net_request *request, sdb_net_answer *answer);
-  /* One whole text message of an accepted connection (binary ones close 1003 before this).
+  /* One whole text message of an open connection (binary ones close 1003 before this).
    * `message` may be changed in place; it is valid UTF-8. */
   void (*message)(void *context, sdb_conn *conn, void *tag, char *message, size_t size);
   /* The amount of output that waits changed: grew by a send, or shrank. Once a turn at most. */
@@ -66,9 +67,9 @@ typedef struct sdb_net_options {
   size_t origins_count;
   size_t message_bytes_max;      /* over it: close 1009 */
   size_t output_hard_bytes;      /* over it: close 1013 */
-  uint32_t connections_max;      /* 0: as many as file descriptors allow */
+  uint32_t connections_max;      /* accepted ones; 0: as many as file descriptors allow */
   uint32_t ping_interval_ms;     /* of silence, then a ping; as long again: closed. 0: never */
-  uint32_t handshake_timeout_ms; /* for the HTTP head and TLS */
+  uint32_t handshake_timeout_ms; /* for the HTTP head and TLS; dialling: from the name on */
   bool compress_loopback;        /* offer permessage-deflate to loopback peers too */
   bool compress;                 /* offer it at all */
 } sdb_net_options;
@@ -84,8 +85,8 @@ typedef struct sdb_net_stats {
 SDB_MUST_CHECK sdb_status sdb_net_create(
     const sdb_net_options *options, sdb_net **net, sdb_error *error);
 
-/* Closes what is open, without handshakes; `closed` is called for each accepted connection. Not
- * while sdb_net_run runs. */
+/* Closes what is open, without handshakes; `closed` is called for each accepted or dialled
+ * connection. Not while sdb_net_run runs. */
 void sdb_net_destroy(sdb_net *net);
 
 /* Binds and listens; several are allowed. `port` 0 takes a free one; `*bound` (may be NULL) is the
@@ -108,9 +109,10 @@ void sdb_net_set_timer(sdb_net *net, uint64_t at_ms);
 /* Milliseconds since the epoch, read once a turn. */
 uint64_t sdb_net_now_ms(const sdb_net *net);
 
-/* Queues whole server frames (unmasked, uncompressed, `messages` of them); nothing is sent before
- * turn_end is over. Small ones are copied; large ones are held: `retain` once, `release` when sent.
- * Compressed anew for a peer that agreed on it. Nothing happens on a connection that is closing. */
+/* Queues whole server frames (unmasked, uncompressed, `messages` of them) on an accepted connection;
+ * nothing is sent before turn_end is over. Small ones are copied; large ones are held: `retain`
+ * once, `release` when sent. Compressed anew for a peer that agreed on it. Nothing happens on a
+ * connection that is closing. */
 void sdb_net_send(sdb_conn *conn, const char *frames, size_t size, uint32_t messages, void *owner,
     void (*retain)(void *owner), void (*release)(void *owner));
 
@@ -120,13 +122,14 @@ void sdb_net_send(sdb_conn *conn, const char *frames, size_t size, uint32_t mess
 void sdb_net_pause(sdb_conn *conn, bool paused);
 
 /* Sends a close frame behind what is queued, waits a short while for the peer's, then closes.
- * Incoming messages are dropped from now on; `closed` still comes. */
+ * Incoming messages are dropped from now on; `closed` still comes. A connection that is not open yet
+ * just ends. */
 void sdb_net_close(sdb_conn *conn, unsigned code, sdb_slice reason);
 
-/* Stops accepting, then closes every connection with `code` and `reason`. */
+/* Stops accepting and dialling, then closes every connection with `code` and `reason`. */
 void sdb_net_shutdown(sdb_net *net, unsigned code, sdb_slice reason);
 
-/* How many connections are open. */
+/* How many connections there are, those on their way included. */
 size_t sdb_net_connections(const sdb_net *net);
 
 void sdb_net_stats_get(const sdb_net *net, sdb_net_stats *stats);

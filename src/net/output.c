@@ -45,18 +45,24 @@ static sdb_chunk *add_chunk(sdb_output *output, const sdb_mem *mem, size_t capac
   return chunk;
 }
 
-bool sdb_output_copy(sdb_output *output, const sdb_mem *mem, const void *data, size_t size) {
-  if (size == 0) return true;
+char *sdb_output_reserve(sdb_output *output, const sdb_mem *mem, size_t size) {
   sdb_chunk *chunk = output->last;
   if (!chunk || size > chunk->capacity - chunk->size || chunk->capacity == 0) {
     size_t room = (chunk ? CHUNK_NEXT : CHUNK_FIRST) - sizeof(*chunk);
     chunk = add_chunk(output, mem, size > room ? size : room);
   }
-  if (!chunk) return false;
-  memcpy(chunk->bytes + chunk->size, data, size);
+  if (!chunk) return NULL;
+  char *to = chunk->bytes + chunk->size;
   chunk->size += size;
   output->bytes += size;
-  return true;
+  return to;
+}
+
+bool sdb_output_copy(sdb_output *output, const sdb_mem *mem, const void *data, size_t size) {
+  if (size == 0) return true;
+  char *to = sdb_output_reserve(output, mem, size);
+  if (to) memcpy(to, data, size);
+  return to != NULL;
 }
 
 bool sdb_output_hold(sdb_output *output, const sdb_mem *mem, const char *data, size_t size,

@@ -27,6 +27,16 @@ static bool plain_no(void *state) {
   return false;
 }
 
+static bool plain_ready(void *state) {
+  (void)state;
+  return true;
+}
+
+static const char *plain_problem(void *state) {
+  (void)state;
+  return NULL;
+}
+
 static void plain_end(int fd, void *state) {
   (void)state;
   shutdown(fd, SHUT_WR);
@@ -37,4 +47,4 @@ static void plain_free(void *state) {
 }
 
 const sdb_transport SDB_TRANSPORT_PLAIN = {
-    plain_read, plain_write, plain_no, plain_no, plain_end, plain_free};
+    plain_read, plain_write, plain_no, plain_no, plain_ready, plain_problem, plain_end, plain_free};

@@ -1,5 +1,5 @@
 /* net/request.c: the HTTP head that opens a connection, and the answer to it. */
-#include "net/conn.h"
+#include "net/dialled.h"
 #include "ws/http.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -29,7 +29,13 @@ static void get_peer(int fd, peer_address *peer) {
   }
 }
 
-static void sha1(const void *data, size_t size, unsigned char *digest) {
+bool sdb_conn_is_loopback(const sdb_conn *conn) {
+  peer_address peer;
+  get_peer(conn->fd, &peer);
+  return peer.loopback;
+}
+
+void sdb_conn_sha1(const void *data, size_t size, unsigned char *digest) {
   SHA1(data, size, digest);
 }
 
@@ -75,22 +81,28 @@ static bool agree_on_deflate(sdb_conn *conn, const sdb_http_request *head, bool 
   return true;
 }
 
+void sdb_conn_open(sdb_conn *conn, bool deflate) {
+  sdb_net *net = conn->net;
+  sdb_ws_sender sender = conn->dial ? SDB_WS_FROM_SERVER : SDB_WS_FROM_CLIENT;
+  sdb_buffer_free(&conn->head);
+  sdb_ws_receiver_init(&conn->receiver, sender, net->mem, net->options.message_bytes_max, deflate);
+  conn->upgraded = true;
+  conn->state = SDB_CONN_OPEN;
+  sdb_conn_wait(conn, SDB_WAIT_INPUT);
+}
+
 static void upgrade(
     sdb_conn *conn, const sdb_http_request *head, const sdb_net_answer *answer, bool loopback) {
   sdb_net *net = conn->net;
   sdb_buffer out;
   bool deflate = agree_on_deflate(conn, head, loopback);
   sdb_buffer_init(&out, net->mem, RESPONSE_MAX);
-  sdb_ws_write_upgrade(&out, head, deflate, sha1);
+  sdb_ws_write_upgrade(&out, head, deflate, sdb_conn_sha1);
   conn->tag = answer->tag;
   conn->accepted = answer->close_code == 0;
   if (!queue_buffer(conn, &out)) return;
-  sdb_buffer_free(&conn->head);
-  sdb_ws_receiver_init(&conn->receiver, net->mem, net->options.message_bytes_max, deflate);
-  conn->upgraded = true;
-  conn->state = SDB_CONN_OPEN;
+  sdb_conn_open(conn, deflate);
   net->stats.accepted++;
-  sdb_conn_wait(conn, SDB_WAIT_INPUT);
   if (answer->close_code) sdb_net_close(conn, answer->close_code, answer->body);
 }
 
@@ -130,6 +142,18 @@ static void on_request(sdb_conn *conn, sdb_slice text) {
   }
 }
 
+/* What came is no head, or too long for one. */
+static void on_bad_head(sdb_conn *conn, bool too_long) {
+  if (!conn->dial) {
+    refuse(conn, too_long ? 431 : 400);
+    return;
+  }
+  const char *problem =
+      too_long ? "the server's answer is too long" : "the server's answer is not HTTP/1.1";
+  sdb_dial_note(conn, SDB_WS_CODE_LOST, problem, NULL);
+  sdb_conn_kill(conn);
+}
+
 void sdb_conn_on_head(sdb_conn *conn, char *data, size_t size) {
   size_t had = conn->head.size, head_size = 0;
   size_t taken = SDB_HTTP_HEAD_MAX - had < size ? SDB_HTTP_HEAD_MAX - had : size;
@@ -142,13 +166,15 @@ void sdb_conn_on_head(sdb_conn *conn, char *data, size_t size) {
   if (scan == SDB_HTTP_INCOMPLETE && had == 0) sdb_buffer_append(&conn->head, data, taken);
   if (conn->head.status != SDB_OK) {
     sdb_conn_kill(conn);
-  } else if (scan == SDB_HTTP_BAD) {
-    refuse(conn, 400);
   } else if (scan == SDB_HTTP_COMPLETE) {
-    on_request(conn, sdb_slice_make(text.data, head_size));
+    sdb_slice head = sdb_slice_make(text.data, head_size);
+    if (conn->dial)
+      sdb_dial_on_answer(conn, head);
+    else
+      on_request(conn, head);
     size_t rest = had + size - head_size;
     if (conn->upgraded) sdb_conn_on_frames(conn, data + size - rest, rest);
-  } else if (had + size >= SDB_HTTP_HEAD_MAX) {
-    refuse(conn, 431);
+  } else if (scan == SDB_HTTP_BAD || had + size >= SDB_HTTP_HEAD_MAX) {
+    on_bad_head(conn, scan != SDB_HTTP_BAD);
   }
 }

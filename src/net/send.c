@@ -4,7 +4,7 @@
  * dirty list; one whose socket was full waits to be writable instead.
  * net->stats.output_buffered_bytes is the sum of all outputs.
  */
-#include "net/conn.h"
+#include "net/dialled.h"
 
 #define PIECES_MAX 64
 
@@ -19,6 +19,13 @@ static void queued(sdb_conn *conn, size_t bytes) {
   sdb_conn_mark_dirty(conn);
 }
 
+void sdb_conn_drop_output(sdb_conn *conn) {
+  conn->net->stats.output_buffered_bytes -= conn->output.bytes;
+  sdb_output_free(&conn->output, conn->net->mem);
+  sdb_mem_free(conn->net->mem, conn->pong);
+  conn->pong = NULL;
+}
+
 bool sdb_conn_queue(sdb_conn *conn, const void *data, size_t size) {
   if (conn->state == SDB_CONN_DEAD) return false;
   if (!sdb_output_copy(&conn->output, conn->net->mem, data, size)) {
@@ -27,6 +34,13 @@ bool sdb_conn_queue(sdb_conn *conn, const void *data, size_t size) {
   }
   queued(conn, size);
   return true;
+}
+
+bool sdb_conn_queue_control(sdb_conn *conn, const unsigned char *frame) {
+  unsigned char masked[SDB_WS_MASKED_CONTROL_FRAME_MAX], key[SDB_WS_MASK_SIZE];
+  if (!conn->dial) return sdb_conn_queue(conn, frame, 2 + (size_t)frame[1]);
+  return sdb_dial_mask_key(conn, key) &&
+         sdb_conn_queue(conn, masked, sdb_ws_mask_control(frame, key, masked));
 }
 
 void sdb_conn_pong(sdb_conn *conn, const char *data, size_t size) {
@@ -45,7 +59,7 @@ static void queue_pong(sdb_conn *conn) {
   unsigned char *pong = conn->pong;
   if (!pong || conn->writable_wanted) return;
   conn->pong = NULL;
-  if (conn->state == SDB_CONN_OPEN) sdb_conn_queue(conn, pong, 2 + (size_t)pong[1]);
+  if (conn->state == SDB_CONN_OPEN) sdb_conn_queue_control(conn, pong);
   sdb_mem_free(conn->net->mem, pong);
 }
 
@@ -53,24 +67,40 @@ static void output_gone(sdb_conn *conn) {
   sdb_conn_want_writable(conn, false);
   if (conn->state != SDB_CONN_LINGERING || conn->end_sent) return;
   conn->end_sent = true;
-  conn->net->transport->end(conn->fd, conn->transport_state);
+  conn->transport->end(conn->fd, conn->transport_state);
+}
+
+/* A server that has gone may have said why: its close frame is still to be read. */
+static void write_failed(sdb_conn *conn) {
+  if (!conn->dial || !conn->upgraded) {
+    sdb_conn_kill(conn);
+    return;
+  }
+  conn->mute = true;
+  sdb_conn_drop_output(conn);
+  if (conn->wait != SDB_WAIT_CLOSE) sdb_conn_wait(conn, SDB_WAIT_CLOSE);
+  if (sdb_link_alone(&conn->again_link)) sdb_list_append(&conn->net->again, &conn->again_link);
 }
 
 void sdb_conn_flush(sdb_conn *conn) {
   sdb_net *net = conn->net;
   struct iovec pieces[PIECES_MAX];
   size_t written = 0;
-  if (conn->state == SDB_CONN_DEAD) return;
+  if (conn->state == SDB_CONN_DEAD || !conn->transport) return;
+  if (conn->mute) {
+    sdb_conn_drop_output(conn);
+    return;
+  }
   queue_pong(conn);
   while (conn->output.bytes > 0 && written < SDB_NET_WRITE_PER_TURN) {
     int count = sdb_output_pieces(&conn->output, pieces, PIECES_MAX);
-    ssize_t sent = net->transport->write(conn->fd, conn->transport_state, pieces, count);
+    ssize_t sent = conn->transport->write(conn->fd, conn->transport_state, pieces, count);
     if (sent == SDB_TRANSPORT_AGAIN) {
       sdb_conn_want_writable(conn, true);
       return;
     }
     if (sent < 0) {
-      sdb_conn_kill(conn);
+      write_failed(conn);
       return;
     }
     written += (size_t)sent;
@@ -111,6 +141,7 @@ static bool has_room(sdb_conn *conn, size_t size) {
   if (conn->state != SDB_CONN_OPEN) return false;
   if (conn->output.bytes + size <= hard) return true;
   conn->net->stats.slow_closed++;
+  sdb_dial_note(conn, SDB_WS_CODE_OVERLOADED, "the server reads too slowly", NULL);
   sdb_net_close(conn, SDB_WS_CODE_OVERLOADED, sdb_slice_of("reads too slowly"));
   return false;
 }
@@ -119,6 +150,7 @@ void sdb_net_send(sdb_conn *conn, const char *frames, size_t size, uint32_t mess
     void (*retain)(void *owner), void (*release)(void *owner)) {
   sdb_net *net = conn->net;
   sdb_slice bytes = {frames, size};
+  SDB_ASSERT(!conn->dial);
   if (conn->state != SDB_CONN_OPEN || size == 0) return;
   if (conn->deflate_bits &&
       sdb_deflate_run(net->deflate, conn->deflate_bits, bytes, &bytes) != SDB_OK) {
@@ -136,4 +168,23 @@ void sdb_net_send(sdb_conn *conn, const char *frames, size_t size, uint32_t mess
   } else {
     sdb_conn_kill(conn);
   }
+}
+
+void sdb_net_send_text(sdb_conn *conn, sdb_slice text) {
+  unsigned char key[SDB_WS_MASK_SIZE], header[SDB_WS_MASKED_HEADER_MAX];
+  SDB_ASSERT(conn->dial);
+  if (conn->state != SDB_CONN_OPEN || conn->mute || !sdb_dial_mask_key(conn, key)) return;
+  size_t at = sdb_ws_masked_header(SDB_WS_TEXT, text.size, key, header);
+  conn->level_due = true;
+  conn->net->stats.messages_out++;
+  if (!has_room(conn, at + text.size)) return;
+  char *to = sdb_output_reserve(&conn->output, conn->net->mem, at + text.size);
+  if (!to) {
+    sdb_dial_note(conn, SDB_WS_CODE_LOST, "out of memory", NULL);
+    sdb_conn_kill(conn);
+    return;
+  }
+  memcpy(to, header, at);
+  sdb_ws_mask(to + at, text.data, text.size, key, 0);
+  queued(conn, at + text.size);
 }

@@ -7,9 +7,12 @@
  */
 #include "net/tls.h"
 #include "base/error.h"
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #define RECORD_MAX 16384 /* bytes of plaintext in one record */
@@ -26,6 +29,7 @@ typedef struct tls_state {
   int fd;
   bool pending, read_wants_write;
   bool broken; /* no more may be said, not even goodbye */
+  const char *problem;
 } tls_state;
 
 /* ---- the BIO ---- */
@@ -105,23 +109,31 @@ static sdb_status load_files(SSL_CTX *ctx, const char *cert, const char *key, sd
   return SDB_OK;
 }
 
-sdb_status sdb_tls_create(const sdb_mem *mem, const char *cert, const char *key,
-    sdb_tls_context **context, sdb_error *error) {
+static sdb_tls_context *new_context(const sdb_mem *mem, const SSL_METHOD *protocol) {
   sdb_tls_context *made = sdb_mem_zero(mem, sizeof(*made));
-  if (!made) return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
+  if (!made) return NULL;
   made->mem = mem;
   made->method = make_method();
-  made->ctx = SSL_CTX_new(TLS_server_method());
+  made->ctx = SSL_CTX_new(protocol);
   if (!made->ctx || !made->method) {
     sdb_tls_destroy(made);
-    return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
+    ERR_clear_error();
+    return NULL;
   }
   SSL_CTX_set_min_proto_version(made->ctx, TLS1_2_VERSION);
-  SSL_CTX_set_options(made->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(made->ctx, SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(made->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(made->ctx, 1);
   SSL_CTX_set_session_cache_mode(made->ctx, SSL_SESS_CACHE_OFF);
+  return made;
+}
+
+sdb_status sdb_tls_create(const sdb_mem *mem, const char *cert, const char *key,
+    sdb_tls_context **context, sdb_error *error) {
+  sdb_tls_context *made = new_context(mem, TLS_server_method());
+  if (!made) return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
+  SSL_CTX_set_options(made->ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_default_passwd_cb(made->ctx, no_pass_phrase);
   SSL_CTX_set_alpn_select_cb(made->ctx, choose_protocol, NULL);
   sdb_status status = load_files(made->ctx, cert, key, error);
@@ -129,6 +141,28 @@ sdb_status sdb_tls_create(const sdb_mem *mem, const char *cert, const char *key,
     sdb_tls_destroy(made);
     return status;
   }
+  *context = made;
+  return SDB_OK;
+}
+
+sdb_status sdb_tls_create_client(const sdb_mem *mem, const char *ca, bool insecure,
+    sdb_tls_context **context, sdb_error *error) {
+  static const unsigned char OURS[] = "\x08http/1.1";
+  sdb_tls_context *made = new_context(mem, TLS_client_method());
+  if (!made) return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
+  SSL_CTX_set_verify(made->ctx, insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+  ERR_clear_error();
+  if (SSL_CTX_set_alpn_protos(made->ctx, OURS, sizeof(OURS) - 1) != 0) {
+    sdb_tls_destroy(made);
+    return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
+  }
+  int loaded =
+      ca ? SSL_CTX_load_verify_file(made->ctx, ca) : SSL_CTX_set_default_verify_paths(made->ctx);
+  if (loaded != 1 && !insecure) {
+    sdb_tls_destroy(made);
+    return refuse(error, "cannot use the CA file ", ca ? ca : "of the system");
+  }
+  ERR_clear_error();
   *context = made;
   return SDB_OK;
 }
@@ -142,7 +176,7 @@ void sdb_tls_destroy(sdb_tls_context *context) {
 
 /* ---- a connection ---- */
 
-void *sdb_tls_accept(sdb_tls_context *context, int fd) {
+static tls_state *new_state(sdb_tls_context *context, int fd) {
   tls_state *state = sdb_mem_zero(context->mem, sizeof(*state));
   if (!state) return NULL;
   state->mem = context->mem;
@@ -158,8 +192,50 @@ void *sdb_tls_accept(sdb_tls_context *context, int fd) {
   BIO_set_data(bio, state);
   BIO_set_init(bio, 1);
   SSL_set_bio(state->ssl, bio, bio);
-  SSL_set_accept_state(state->ssl);
   return state;
+}
+
+void *sdb_tls_accept(sdb_tls_context *context, int fd) {
+  tls_state *state = new_state(context, fd);
+  if (state) SSL_set_accept_state(state->ssl);
+  return state;
+}
+
+/* Whom the certificate must name: an address as such, a name also in the hello (RFC 6066, which
+ * wants it without the dot that may end it). */
+static bool expect_host(SSL *ssl, const char *host) {
+  unsigned char address[sizeof(struct in6_addr)];
+  X509_VERIFY_PARAM *verify = SSL_get0_param(ssl);
+  if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
+    return X509_VERIFY_PARAM_set1_ip_asc(verify, host) == 1;
+  char name[256] = "";
+  size_t size = strlen(host);
+  if (host[size - 1] == '.') size--;
+  sdb_text_copy(name, sizeof(name), sdb_slice_make(host, size));
+  return SSL_set_tlsext_host_name(ssl, name) == 1 &&
+         X509_VERIFY_PARAM_set1_host(verify, name, 0) == 1;
+}
+
+void *sdb_tls_connect(sdb_tls_context *context, int fd, const char *host) {
+  tls_state *state = new_state(context, fd);
+  if (!state) return NULL;
+  ERR_clear_error();
+  if (!expect_host(state->ssl, host)) {
+    ERR_clear_error();
+    SSL_free(state->ssl);
+    sdb_mem_free(context->mem, state);
+    return NULL;
+  }
+  SSL_set_connect_state(state->ssl);
+  return state;
+}
+
+/* Why an operation failed: of a certificate, what is wrong with it. */
+static const char *describe(SSL *ssl) {
+  long verified = SSL_get_verify_result(ssl);
+  if (verified != X509_V_OK) return X509_verify_cert_error_string(verified);
+  unsigned long code = ERR_peek_error();
+  return code ? ERR_reason_error_string(code) : NULL;
 }
 
 /* Why an operation gave nothing: AGAIN, FAILED, or 0 for the peer's end. */
@@ -169,6 +245,7 @@ static ssize_t reason(tls_state *state, int result) {
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return SDB_TRANSPORT_AGAIN;
   if (error == SSL_ERROR_ZERO_RETURN) return 0;
   state->broken = true;
+  state->problem = describe(state->ssl);
   ERR_clear_error();
   return SDB_TRANSPORT_FAILED;
 }
@@ -229,6 +306,14 @@ static bool tls_read_wants_write(void *context) {
   return ((tls_state *)context)->read_wants_write;
 }
 
+static bool tls_ready(void *context) {
+  return SSL_is_init_finished(((tls_state *)context)->ssl);
+}
+
+static const char *tls_problem(void *context) {
+  return ((tls_state *)context)->problem;
+}
+
 static void tls_end(int fd, void *context) {
   tls_state *state = context;
   ERR_clear_error();
@@ -243,5 +328,5 @@ static void tls_free(void *context) {
   sdb_mem_free(state->mem, state);
 }
 
-const sdb_transport SDB_TRANSPORT_TLS = {
-    tls_read, tls_write, tls_pending, tls_read_wants_write, tls_end, tls_free};
+const sdb_transport SDB_TRANSPORT_TLS = {tls_read, tls_write, tls_pending, tls_read_wants_write,
+    tls_ready, tls_problem, tls_end, tls_free};

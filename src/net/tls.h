@@ -12,12 +12,21 @@ typedef struct sdb_tls_context sdb_tls_context;
 SDB_MUST_CHECK sdb_status sdb_tls_create(const sdb_mem *mem, const char *cert, const char *key,
     sdb_tls_context **context, sdb_error *error);
 
+/* For connections that we make: their certificates must come from `ca`, a PEM file; NULL: from the
+ * system's; `insecure`: from anywhere. SDB_IO: the file cannot be read; SDB_NO_MEMORY. */
+SDB_MUST_CHECK sdb_status sdb_tls_create_client(
+    const sdb_mem *mem, const char *ca, bool insecure, sdb_tls_context **context, sdb_error *error);
+
 /* NULL is allowed. */
 void sdb_tls_destroy(sdb_tls_context *context);
 
 /* The server's side of a connection: the state for SDB_TRANSPORT_TLS, which does the handshake as
  * it reads. NULL: out of memory. */
 void *sdb_tls_accept(sdb_tls_context *context, int fd);
+
+/* The client's side; the certificate must be one of `host`, a name or an address, which is not
+ * empty. */
+void *sdb_tls_connect(sdb_tls_context *context, int fd, const char *host);
 
 extern const sdb_transport SDB_TRANSPORT_TLS;
 

@@ -22,6 +22,10 @@ typedef struct sdb_transport {
   bool (*pending)(void *state);
   /* Whether the socket must become writable for read to go on. */
   bool (*read_wants_write)(void *state);
+  /* Whether what is written is sent as it is given, and not held back by a handshake. */
+  bool (*ready)(void *state);
+  /* Why it is broken, static, or NULL: nothing is known. */
+  const char *(*problem)(void *state);
   /* Ends our side: the peer reads an end behind what was sent. */
   void (*end)(int fd, void *state);
   void (*free)(void *state);

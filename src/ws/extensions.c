@@ -1,4 +1,4 @@
-/* ws/extensions.c: the permessage-deflate offers of a Sec-WebSocket-Extensions header.
+/* ws/extensions.c: permessage-deflate in a Sec-WebSocket-Extensions header: offers, and an answer.
  *
  *   list  = offer *( "," offer )
  *   offer = token *( ";" token [ "=" ( token / quoted-string ) ] )
@@ -64,14 +64,14 @@ static bool take_parameter(
   if (which == CLIENT_BITS) return !has_value || window_bits(value) != 0;
   terms->server_window_bits = has_value ? window_bits(value) : 0;
   terms->server_window_asked = true;
-  /* zlib writes no raw stream with a window of 8 bits. */
-  return terms->server_window_bits > WINDOW_BITS_MIN;
+  return terms->server_window_bits != 0;
 }
 
-/* Reads one offer; `*meets` says whether it is permessage-deflate on terms the server can keep. */
-static bool parse_offer(sdb_slice *text, sdb_ws_deflate *terms, bool *meets) {
+/* Reads one offer, or an answer; `*meets`: it is permessage-deflate on terms that the RFC allows;
+ * `*seen`: which parameters it has. */
+static bool parse_offer(sdb_slice *text, sdb_ws_deflate *terms, bool *meets, unsigned *seen) {
   sdb_slice name, parameter, value = {"", 0};
-  unsigned seen = 0;
+  *seen = 0;
   if (!take_word(text, false, &name)) return false;
   *meets = sdb_http_same(name, "permessage-deflate");
   *terms = (sdb_ws_deflate){.offered = true, .server_window_bits = WINDOW_BITS_MAX};
@@ -79,7 +79,7 @@ static bool parse_offer(sdb_slice *text, sdb_ws_deflate *terms, bool *meets) {
     if (!take_word(text, false, &parameter)) return false;
     bool has_value = take_char(text, '=');
     if (has_value && !take_word(text, true, &value)) return false;
-    *meets = *meets && take_parameter(parameter, has_value, value, &seen, terms);
+    *meets = *meets && take_parameter(parameter, has_value, value, seen, terms);
   }
   return true;
 }
@@ -88,8 +88,20 @@ bool sdb_ws_parse_extensions(sdb_slice value, sdb_ws_deflate *deflate) {
   do {
     sdb_ws_deflate terms;
     bool meets;
-    if (!parse_offer(&value, &terms, &meets)) return false;
+    unsigned seen;
+    if (!parse_offer(&value, &terms, &meets, &seen)) return false;
+    /* zlib writes no raw stream with a window of 8 bits. */
+    meets = meets && terms.server_window_bits > WINDOW_BITS_MIN;
     if (meets && !deflate->offered) *deflate = terms;
   } while (take_char(&value, ','));
   return value.size == 0;
+}
+
+bool sdb_ws_parse_extension_answer(sdb_slice value) {
+  sdb_ws_deflate terms;
+  bool meets;
+  unsigned seen;
+  if (!parse_offer(&value, &terms, &meets, &seen) || value.size > 0) return false;
+  /* Section 7.1.2.2: client_max_window_bits only where it was offered, which we never do. */
+  return meets && (seen & SERVER_TAKEOVER) && !(seen & CLIENT_BITS);
 }

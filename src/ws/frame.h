@@ -1,4 +1,5 @@
-/* ws/frame.h: WebSocket frames (RFC 6455 section 5.2), as a server writes them. */
+/* ws/frame.h: WebSocket frames (RFC 6455 section 5.2), as a server writes them; a client masks them
+ * too (mask.h). */
 #ifndef SDB_WS_FRAME_H
 #define SDB_WS_FRAME_H
 
@@ -17,6 +18,7 @@ typedef enum sdb_ws_opcode {
 
 /* Close codes that this floor and net give by themselves (RFC 6455 section 7.4.1). */
 #define SDB_WS_CODE_NONE 1005 /* never sent: "the close frame had no code" */
+#define SDB_WS_CODE_LOST 1006 /* never sent: "there was no close frame" */
 #define SDB_WS_CODE_PROTOCOL 1002
 #define SDB_WS_CODE_UNSUPPORTED 1003
 #define SDB_WS_CODE_BAD_TEXT 1007

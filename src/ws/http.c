@@ -60,23 +60,6 @@ static unsigned parse_request_line(parse *p, sdb_slice line) {
   return 0;
 }
 
-static bool list_has(sdb_slice list, const char *word) {
-  sdb_slice item;
-  bool more = true, found = false;
-  while (more) {
-    more = sdb_http_cut(&list, ',', &item);
-    found |= sdb_http_same(sdb_http_trim(more ? item : list), word);
-  }
-  return found;
-}
-
-/* A header that may come once. */
-static bool take_once(sdb_slice *field, sdb_slice value) {
-  if (field->data) return false;
-  *field = value;
-  return true;
-}
-
 static bool take_header(parse *p, sdb_slice name, sdb_slice value) {
   sdb_http_request *request = p->request;
   const struct {
@@ -87,23 +70,22 @@ static bool take_header(parse *p, sdb_slice name, sdb_slice value) {
       {"sec-websocket-key", &request->key}, {"sec-websocket-version", &p->version},
       {"content-length", &p->length}, {"transfer-encoding", &p->encoding}};
   for (size_t i = 0; i < SDB_COUNT_OF(once); i++) {
-    if (sdb_http_same(name, once[i].name)) return take_once(once[i].field, value);
+    if (sdb_http_same(name, once[i].name)) return sdb_http_take_once(once[i].field, value);
   }
   if (sdb_http_same(name, "connection"))
-    p->connection_upgrade |= list_has(value, "upgrade");
+    p->connection_upgrade |= sdb_http_list_has(value, "upgrade");
   else if (sdb_http_same(name, "upgrade"))
-    p->upgrade_websocket |= list_has(value, "websocket");
+    p->upgrade_websocket |= sdb_http_list_has(value, "websocket");
   else if (sdb_http_same(name, "sec-websocket-protocol"))
-    request->subprotocol |= list_has(value, SDB_WS_SUBPROTOCOL);
+    request->subprotocol |= sdb_http_list_has(value, SDB_WS_SUBPROTOCOL);
   else if (sdb_http_same(name, "sec-websocket-extensions"))
     return sdb_ws_parse_extensions(value, &request->deflate);
   return true;
 }
 
 static bool parse_header(parse *p, sdb_slice line) {
-  sdb_slice name;
-  if (!sdb_http_cut(&line, ':', &name) || !sdb_http_is_token(name)) return false;
-  return take_header(p, name, sdb_http_trim(line));
+  sdb_slice name, value;
+  return sdb_http_cut_header(line, &name, &value) && take_header(p, name, value);
 }
 
 /* What the headers together say of an upgrade: 0 or a status. */
@@ -119,21 +101,14 @@ static unsigned check_upgrade(parse *p) {
   return 0;
 }
 
-static bool next_line(sdb_slice *head, sdb_slice *line) {
-  if (!sdb_http_cut(head, '\n', line)) return false;
-  SDB_ASSERT(line->size > 0 && line->data[line->size - 1] == '\r');
-  line->size--;
-  return true;
-}
-
 unsigned sdb_http_parse(sdb_slice head, sdb_http_request *request) {
   memset(request, 0, sizeof(*request));
   parse p = {.request = request};
   sdb_slice line;
-  if (!next_line(&head, &line)) return 400;
+  if (!sdb_http_next_line(&head, &line)) return 400;
   unsigned status = parse_request_line(&p, line);
   if (status) return status;
-  while (next_line(&head, &line) && line.size > 0) {
+  while (sdb_http_next_line(&head, &line) && line.size > 0) {
     if (!parse_header(&p, line)) return 400;
   }
   if (!p.http_10 && request->host.size == 0) return 400;

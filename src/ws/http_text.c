@@ -1,5 +1,6 @@
 /* ws/http_text.c: see http_text.h. */
 #include "ws/http_text.h"
+#include "base/base.h"
 
 bool sdb_http_cut(sdb_slice *text, char at, sdb_slice *before) {
   for (size_t i = 0; i < text->size; i++) {
@@ -61,4 +62,33 @@ bool sdb_http_same(sdb_slice text, const char *word) {
 bool sdb_http_starts(sdb_slice text, const char *word) {
   size_t size = strlen(word);
   return text.size >= size && sdb_http_same(sdb_slice_make(text.data, size), word);
+}
+
+bool sdb_http_list_has(sdb_slice list, const char *word) {
+  sdb_slice item;
+  bool more = true, found = false;
+  while (more) {
+    more = sdb_http_cut(&list, ',', &item);
+    found |= sdb_http_same(sdb_http_trim(more ? item : list), word);
+  }
+  return found;
+}
+
+bool sdb_http_take_once(sdb_slice *field, sdb_slice value) {
+  if (field->data) return false;
+  *field = value;
+  return true;
+}
+
+bool sdb_http_next_line(sdb_slice *head, sdb_slice *line) {
+  if (!sdb_http_cut(head, '\n', line)) return false;
+  SDB_ASSERT(line->size > 0 && line->data[line->size - 1] == '\r');
+  line->size--;
+  return true;
+}
+
+bool sdb_http_cut_header(sdb_slice line, sdb_slice *name, sdb_slice *value) {
+  if (!sdb_http_cut(&line, ':', name) || !sdb_http_is_token(*name)) return false;
+  *value = sdb_http_trim(line);
+  return true;
 }

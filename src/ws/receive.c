@@ -1,10 +1,10 @@
-/* ws/receive.c: the frame reader of a server (RFC 6455 sections 5 and 7, RFC 7692 section 6).
+/* ws/receive.c: the frame reader (RFC 6455 sections 5 and 7, RFC 7692 section 6).
  *
- * A client's frame:
+ * A frame:
  *   byte 0   FIN RSV1 RSV2 RSV3 opcode(4)
  *   byte 1   MASK length(7); 126: 2 bytes of length follow, 127: 8 bytes, shortest form only
- *   4 bytes  masking key, always
- *   payload  XORed with the key
+ *   4 bytes  masking key: a client's frame always has it, a server's never
+ *   payload  a client's is XORed with the key
  *
  * Invariants: `header_size` bytes of an incomplete header are kept, none once
  * `in_payload`; `message` has content only while a message is incomplete;
@@ -21,9 +21,10 @@
 #define LENGTH_16 126
 #define LENGTH_64 127
 
-void sdb_ws_receiver_init(sdb_ws_receiver *receiver, const sdb_mem *mem, size_t message_bytes_max,
-    bool allow_compressed) {
+void sdb_ws_receiver_init(sdb_ws_receiver *receiver, sdb_ws_sender sender, const sdb_mem *mem,
+    size_t message_bytes_max, bool allow_compressed) {
   memset(receiver, 0, sizeof(*receiver));
+  receiver->mask_bit = sender == SDB_WS_FROM_CLIENT ? MASK : 0;
   sdb_buffer_init(&receiver->message, mem, message_bytes_max);
   receiver->allow_compressed = allow_compressed;
 }
@@ -46,7 +47,8 @@ static bool fail(sdb_ws_receiver *receiver, sdb_ws_event *event, unsigned code) 
 /* What the first two bytes of a frame say: 0, or the code to close with. */
 static unsigned check_start(const sdb_ws_receiver *receiver, const unsigned char *header) {
   unsigned opcode = header[0] & 0x0F, length = header[1] & 0x7F;
-  if ((header[0] & RSV2_RSV3) || !(header[1] & MASK)) return SDB_WS_CODE_PROTOCOL;
+  if ((header[0] & RSV2_RSV3) || (header[1] & MASK) != receiver->mask_bit)
+    return SDB_WS_CODE_PROTOCOL;
   bool begins = opcode == SDB_WS_TEXT || opcode == SDB_WS_BINARY;
   if ((header[0] & RSV1) && !(begins && receiver->allow_compressed)) return SDB_WS_CODE_PROTOCOL;
   switch (opcode) {
@@ -65,21 +67,25 @@ static unsigned check_start(const sdb_ws_receiver *receiver, const unsigned char
   }
 }
 
-/* The size of a header that begins with these two bytes. */
-static size_t header_size(const unsigned char *header) {
+/* How many bytes of length stand behind these two bytes, and how many the whole header has. */
+static size_t length_size(const unsigned char *header) {
   unsigned length = header[1] & 0x7F;
-  return length < LENGTH_16 ? 6 : length == LENGTH_16 ? 8 : SDB_WS_CLIENT_HEADER_MAX;
+  return length < LENGTH_16 ? 0 : length == LENGTH_16 ? 2 : 8;
+}
+
+static size_t header_size(const unsigned char *header) {
+  return 2 + length_size(header) + ((header[1] & MASK) ? SDB_WS_MASK_SIZE : 0);
 }
 
 /* Takes a complete, checked header over: 0, or the code to close with. */
 static unsigned begin_frame(sdb_ws_receiver *receiver, const unsigned char *header) {
-  size_t size = header_size(header);
+  size_t extended = length_size(header);
   uint64_t length = header[1] & 0x7F;
-  if (size > 6) {
+  if (extended > 0) {
     length = 0;
-    for (size_t i = 2; i < size - 4; i++)
-      length = length << 8 | header[i];
-    if (length < (size == 8 ? LENGTH_16 : (uint64_t)UINT16_MAX + 1) || length >> 63)
+    for (size_t i = 0; i < extended; i++)
+      length = length << 8 | header[2 + i];
+    if (length < (extended == 2 ? LENGTH_16 : (uint64_t)UINT16_MAX + 1) || length >> 63)
       return SDB_WS_CODE_PROTOCOL;
   }
   unsigned opcode = header[0] & 0x0F;
@@ -92,7 +98,7 @@ static unsigned begin_frame(sdb_ws_receiver *receiver, const unsigned char *head
   receiver->fin = (header[0] & FIN) != 0;
   receiver->frame_left = length;
   receiver->mask_phase = 0;
-  memcpy(receiver->mask, header + size - 4, 4);
+  if (receiver->mask_bit) memcpy(receiver->mask, header + 2 + extended, SDB_WS_MASK_SIZE);
   receiver->in_payload = true;
   receiver->header_size = 0;
   receiver->control_size = 0;
@@ -126,23 +132,6 @@ static bool take_header(sdb_ws_receiver *receiver, sdb_ws_input *input, unsigned
   input->size -= size - had;
   *code = begin_frame(receiver, header);
   return true;
-}
-
-/* XORs with the key, 8 bytes a step; `phase` is how many payload bytes came before, mod 4. */
-static void unmask(char *data, size_t size, const unsigned char *mask, unsigned phase) {
-  unsigned char key[8];
-  for (unsigned i = 0; i < 8; i++)
-    key[i] = mask[(phase + i) & 3];
-  uint64_t key8, eight;
-  memcpy(&key8, key, 8);
-  size_t at = 0;
-  for (; at + 8 <= size; at += 8) {
-    memcpy(&eight, data + at, 8);
-    eight ^= key8;
-    memcpy(data + at, &eight, 8);
-  }
-  for (size_t i = 0; at + i < size; i++)
-    data[at + i] = (char)(data[at + i] ^ (char)key[i]);
 }
 
 static bool end_message(sdb_ws_receiver *receiver, char *data, size_t size, sdb_ws_event *event) {
@@ -202,8 +191,10 @@ static bool data_part(sdb_ws_receiver *receiver, char *data, size_t size, sdb_ws
 static bool take_payload(sdb_ws_receiver *receiver, sdb_ws_input *input, sdb_ws_event *event) {
   size_t size = input->size < receiver->frame_left ? input->size : (size_t)receiver->frame_left;
   char *data = input->data;
-  unmask(data, size, receiver->mask, receiver->mask_phase);
-  receiver->mask_phase = (uint8_t)((receiver->mask_phase + size) & 3);
+  if (receiver->mask_bit) {
+    sdb_ws_mask(data, data, size, receiver->mask, receiver->mask_phase);
+    receiver->mask_phase = (uint8_t)((receiver->mask_phase + size) & 3);
+  }
   receiver->frame_left -= size;
   input->data += size;
   input->size -= size;

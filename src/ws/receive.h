@@ -1,4 +1,4 @@
-/* ws/receive.h: a client's bytes in, its messages out.
+/* ws/receive.h: a peer's bytes in, its messages out.
  *
  * Bytes are unmasked where they lie, and a message that lies whole in the input
  * is given out from there, without a copy. Only what is incomplete at the end of
@@ -8,9 +8,13 @@
 #define SDB_WS_RECEIVE_H
 
 #include "base/buffer.h"
-#include "ws/frame.h"
+#include "ws/mask.h"
 
-#define SDB_WS_CLIENT_HEADER_MAX 14 /* with a mask */
+/* Whose frames are read. */
+typedef enum sdb_ws_sender {
+  SDB_WS_FROM_CLIENT = 1, /* all masked */
+  SDB_WS_FROM_SERVER      /* none masked */
+} sdb_ws_sender;
 
 typedef enum sdb_ws_event_kind {
   SDB_WS_MESSAGE = 1, /* one whole text message; UTF-8 is checked unless `compressed` */
@@ -47,15 +51,16 @@ typedef struct sdb_ws_receiver {
   bool free_message; /* it was given out: free it on the next call */
   bool ended;        /* PEER_CLOSED or FAILED was given */
   uint8_t header_size, control_size, opcode, mask_phase;
+  uint8_t mask_bit; /* what the MASK bit of every frame must be */
   bool fin;
-  unsigned char mask[4];
-  unsigned char header[SDB_WS_CLIENT_HEADER_MAX];
+  unsigned char mask[SDB_WS_MASK_SIZE];
+  unsigned char header[SDB_WS_MASKED_HEADER_MAX];
   char control[SDB_WS_CONTROL_MAX];
 } sdb_ws_receiver;
 
 /* `message_bytes_max` bounds a message as it is on the wire. Allocates nothing. */
-void sdb_ws_receiver_init(
-    sdb_ws_receiver *receiver, const sdb_mem *mem, size_t message_bytes_max, bool allow_compressed);
+void sdb_ws_receiver_init(sdb_ws_receiver *receiver, sdb_ws_sender sender, const sdb_mem *mem,
+    size_t message_bytes_max, bool allow_compressed);
 
 void sdb_ws_receiver_free(sdb_ws_receiver *receiver);
 

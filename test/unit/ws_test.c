@@ -115,7 +115,7 @@ static void assert_heard(
     const stream *s, bool deflate, size_t first, size_t each, const char *expected) {
   sdb_ws_receiver r;
   heard h = {{0}};
-  sdb_ws_receiver_init(&r, sdb_platform_mem(), MESSAGE_MAX, deflate);
+  sdb_ws_receiver_init(&r, SDB_WS_FROM_CLIENT, sdb_platform_mem(), MESSAGE_MAX, deflate);
   receive_pieces(&r, s, first, each, &h);
   sdb_ws_receiver_free(&r);
   add_bytes(&h.text, "", 1);
@@ -277,7 +277,7 @@ static void too_large_is_said_before_it_has_arrived(void **state) {
   sdb_ws_receiver r;
   sdb_ws_input input = {fits.data, fits.size};
   sdb_ws_event event;
-  sdb_ws_receiver_init(&r, sdb_platform_mem(), MESSAGE_MAX, false);
+  sdb_ws_receiver_init(&r, SDB_WS_FROM_CLIENT, sdb_platform_mem(), MESSAGE_MAX, false);
   assert_true(sdb_ws_receive(&r, &input, &event));
   assert_int_equal(event.kind, SDB_WS_MESSAGE);
   assert_int_equal(event.size, MESSAGE_MAX);
@@ -368,7 +368,7 @@ static void memory_grows_with_what_arrived_not_with_what_was_announced(void **st
   memcpy(s.data + 2, "\0\0\0\0\0\x01\x5f\x90", 8); /* announce 90,000 bytes, send 1,000 */
   sdb_ws_receiver r;
   heard h = {{0}};
-  sdb_ws_receiver_init(&r, &mem, MESSAGE_MAX, false);
+  sdb_ws_receiver_init(&r, SDB_WS_FROM_CLIENT, &mem, MESSAGE_MAX, false);
   receive_pieces(&r, &s, 0, 100, &h);
   assert_int_equal(h.text.size, 0);
   assert_int_equal(r.message.size, sizeof(text));
@@ -386,7 +386,7 @@ static void without_memory_the_connection_fails_alone(void **state) {
   add(&s, 0x80, "end");
   sdb_ws_receiver r;
   heard h = {{0}};
-  sdb_ws_receiver_init(&r, &mem, MESSAGE_MAX, false);
+  sdb_ws_receiver_init(&r, SDB_WS_FROM_CLIENT, &mem, MESSAGE_MAX, false);
   receive_pieces(&r, &s, 0, s.size, &h);
   assert_memory_equal(h.text.data, "F:1013|", 7);
   sdb_ws_receiver_free(&r);
