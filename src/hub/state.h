@@ -10,6 +10,7 @@
 #define SDB_HUB_STATE_H
 
 #include "hub/hub.h"
+#include "wire/close.h"
 #include "wire/wire.h"
 
 typedef struct sdb_user sdb_user;
@@ -252,14 +253,6 @@ struct sdb_hub {
   sdb_buffer scratch; /* of the object or text that is written */
   sdb_hub_stats stats;
 };
-
-/* Close codes (protocol.md section 1). */
-#define SDB_CLOSE_RESTART 1012
-#define SDB_CLOSE_OVERLOADED 1013
-#define SDB_CLOSE_BAD_MESSAGE 4400
-#define SDB_CLOSE_UNAUTHORIZED 4401
-#define SDB_CLOSE_NO_HELLO 4408
-#define SDB_CLOSE_RATE_LIMITED 4429
 
 static inline const char *sdb_hub_store_name(const sdb_hub *hub, uint16_t store) {
   return sdb_store_wire_name(hub->options.stores[store]);

@@ -1,0 +1,222 @@
+/* replica/batch.c: what changes together: one commit, and what is told of it afterwards.
+ *
+ * Everything that a turn brings goes into one batch, so that heads, missing ranges and objects are
+ * stored in one transaction (protocol.md section 5, 4). Slices of a batch's changes point into its
+ * arena.
+ */
+#include "replica/state.h"
+
+#define CHANGES_MIN 16
+#define ARENA_BYTES_MAX ((size_t)1 << 30)
+
+static sdb_batch *open_batch(sdb_replica *replica) {
+  if (replica->batch) return replica->batch;
+  sdb_batch *batch = sdb_mem_zero(replica->mem, sizeof(*batch));
+  if (!batch) return NULL;
+  batch->commit.op.kind = SDB_LOCAL_COMMIT;
+  batch->commit.op.owner = batch;
+  sdb_arena_init(&batch->arena, replica->mem, ARENA_BYTES_MAX);
+  batch->calls = replica->held;
+  replica->held = NULL;
+  return replica->batch = batch;
+}
+
+void sdb_batch_free(sdb_replica *replica, sdb_batch *batch) {
+  if (!batch) return;
+  SDB_ASSERT(!batch->calls);
+  sdb_arena_free(&batch->arena);
+  sdb_mem_free(replica->mem, batch->commit.changes);
+  sdb_mem_free(replica->mem, batch);
+}
+
+static bool reserve(sdb_replica *replica, sdb_batch *batch) {
+  sdb_local_commit *commit = &batch->commit;
+  if (commit->count < batch->capacity) return true;
+  size_t capacity = batch->capacity ? batch->capacity * 2 : CHANGES_MIN;
+  size_t size = sdb_mem_product(capacity, sizeof(*commit->changes));
+  sdb_local_change *changes = sdb_mem_resize(replica->mem, commit->changes, size);
+  if (!changes) return false;
+  commit->changes = changes;
+  batch->capacity = capacity;
+  return true;
+}
+
+sdb_local_change *sdb_batch_add(sdb_replica *replica, sdb_local_change_kind kind, uint16_t store) {
+  sdb_batch *batch = open_batch(replica);
+  if (!batch || !reserve(replica, batch)) return NULL;
+  sdb_local_change *change = &batch->commit.changes[batch->commit.count++];
+  memset(change, 0, sizeof(*change));
+  change->kind = kind;
+  change->store = store;
+  if (kind != SDB_LOCAL_VIEW) batch->stores = true;
+  if (kind == SDB_LOCAL_PENDING_PUT) batch->commit.durable = true;
+  return change;
+}
+
+bool sdb_batch_copy(sdb_replica *replica, sdb_slice text, sdb_slice *copy) {
+  *copy = sdb_slice_make(NULL, 0);
+  if (text.size == 0) return true;
+  sdb_batch *batch = open_batch(replica);
+  char *data = batch ? sdb_arena_alloc(&batch->arena, text.size) : NULL;
+  if (!data) return false;
+  memcpy(data, text.data, text.size);
+  *copy = sdb_slice_make(data, text.size);
+  return true;
+}
+
+bool sdb_batch_view(sdb_replica *replica, uint16_t store, sdb_uuid id, sdb_uuid client_id) {
+  sdb_local_change *change = sdb_batch_add(replica, SDB_LOCAL_VIEW, store);
+  if (!change) return false;
+  change->id = id;
+  change->client_id = client_id;
+  return true;
+}
+
+void sdb_batch_note_state(sdb_replica *replica, uint16_t store) {
+  replica->stores[store].state_dirty = true;
+}
+
+bool sdb_batch_hold(sdb_replica *replica, sdb_replica_call *call) {
+  sdb_batch *batch = open_batch(replica);
+  if (!batch) return false;
+  sdb_replica_call **last = &batch->calls;
+  while (*last)
+    last = &(*last)->next;
+  call->next = NULL;
+  *last = call;
+  return true;
+}
+
+bool sdb_batch_is_full(const sdb_replica *replica) {
+  const sdb_batch *batch = replica->batch;
+  return batch && (batch->arena.size > SDB_REPLICA_BATCH_BYTES_MAX ||
+                      batch->commit.count >= SDB_REPLICA_BATCH_CHANGES_MAX);
+}
+
+/* ---- closing ---- */
+
+/* False: no memory. */
+static bool add_state(sdb_replica *replica, uint16_t index) {
+  sdb_replica_store *store = &replica->stores[index];
+  sdb_slice ranges = {
+      (const char *)store->missing.list, store->missing.count * sizeof(*store->missing.list)};
+  if (!sdb_batch_copy(replica, ranges, &ranges)) return false;
+  sdb_local_change *change = sdb_batch_add(replica, SDB_LOCAL_STATE, index);
+  if (!change) return false;
+  change->state.head = store->head;
+  change->state.wanted = store->wanted;
+  change->state.missing_count = store->missing.count;
+  change->state.missing = (const sdb_id_range *)(const void *)ranges.data;
+  store->state_dirty = false;
+  if (!store->keeps_removes || !store->contiguous || store->missing.count > 0) return true;
+  /* Nothing older can come any more that a remembered remove would have to keep out. */
+  store->keeps_removes = false;
+  return sdb_batch_add(replica, SDB_LOCAL_FORGET, index) != NULL;
+}
+
+static bool add_states(sdb_replica *replica) {
+  for (uint16_t i = 0; i < replica->options.stores_count; i++) {
+    if (replica->stores[i].state_dirty && !add_state(replica, i)) return false;
+  }
+  return true;
+}
+
+void sdb_batch_close(sdb_replica *replica, uint64_t now_ms) {
+  if (!replica->loaded) return;
+  if (!add_states(replica)) {
+    /* Events without their state would be transferred again, state without its events would lose
+     * them: neither is stored. */
+    sdb_replica_fail_storage(replica, SDB_NO_MEMORY, now_ms);
+    return;
+  }
+  if (replica->held && !open_batch(replica)) return;
+  sdb_batch *batch = replica->batch;
+  if (!batch) return;
+  replica->batch = NULL;
+  if (batch->stores || replica->staged || replica->ops_out > 0) {
+    sdb_replica_stage(replica, &batch->commit.op);
+  } else {
+    batch->commit.op.status = SDB_OK;
+    sdb_batch_on_completed(replica, batch, now_ms);
+  }
+}
+
+void sdb_replica_stage(sdb_replica *replica, sdb_local_op *op) {
+  op->next = NULL;
+  *replica->staged_last = op;
+  replica->staged_last = &op->next;
+}
+
+/* ---- what came back ---- */
+
+static void finish_calls(sdb_replica *replica, sdb_batch *batch) {
+  while (batch->calls) {
+    sdb_replica_call *call = batch->calls;
+    batch->calls = call->next;
+    sdb_replica_finish(replica, call, SDB_OK);
+  }
+}
+
+/* Those that were stored may be sent. */
+static void release_pushes(sdb_replica *replica, const sdb_batch *batch) {
+  if (!batch->commit.durable) return;
+  for (size_t i = 0; i < batch->commit.count; i++) {
+    const sdb_local_change *change = &batch->commit.changes[i];
+    if (change->kind != SDB_LOCAL_PENDING_PUT) continue;
+    sdb_pending *pending = sdb_pending_find(replica, change->pending->client_id);
+    if (!pending) continue;
+    pending->stored = true;
+    replica->send_due = true;
+  }
+}
+
+/* Its changes are not told: the application will list everything anew. */
+static void drop_batch(sdb_replica *replica, sdb_batch *batch) {
+  sdb_replica_call **last = &replica->held;
+  while (*last)
+    last = &(*last)->next;
+  *last = batch->calls;
+  batch->calls = NULL;
+  sdb_batch_free(replica, batch);
+}
+
+void sdb_batch_on_completed(sdb_replica *replica, sdb_batch *batch, uint64_t now_ms) {
+  sdb_status status = batch->commit.op.status;
+  if (status != SDB_OK || replica->failed) {
+    drop_batch(replica, batch);
+    if (!replica->failed) sdb_replica_fail_storage(replica, status, now_ms);
+    return;
+  }
+  release_pushes(replica, batch);
+  finish_calls(replica, batch);
+  batch->next = NULL;
+  *replica->committed_last = batch;
+  replica->committed_last = &batch->next;
+}
+
+/* What was staged for the storage that failed is not given to it. */
+static void drop_staged(sdb_replica *replica, uint64_t now_ms) {
+  sdb_local_op *list = replica->staged;
+  replica->staged = NULL;
+  replica->staged_last = &replica->staged;
+  for (sdb_local_op *op = list; op; op = op->next) {
+    op->status = SDB_IO;
+    replica->ops_out++;
+  }
+  sdb_replica_on_completed(replica, list, now_ms);
+}
+
+void sdb_replica_fail_storage(sdb_replica *replica, sdb_status status, uint64_t now_ms) {
+  if (replica->failed) return;
+  replica->failed = true;
+  if (replica->storage->durable) replica->notes_ended = true;
+  replica->loaded = replica->loading = false;
+  replica->storage_failed_due = true;
+  replica->storage_status = status;
+  if (replica->batch) drop_batch(replica, replica->batch);
+  replica->batch = NULL;
+  for (uint16_t i = 0; i < replica->options.stores_count; i++)
+    replica->stores[i].state_dirty = false;
+  drop_staged(replica, now_ms);
+  sdb_link_drop(replica, SDB_CLOSE_GOING_AWAY, "the local storage failed", now_ms);
+}
