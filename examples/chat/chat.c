@@ -1,62 +1,14 @@
 /* examples/chat/chat.c: the brief's application: a chat that answers.
  *
- * Two stores: `chat_message` holds a user's messages and the answers, `account`
- * the one account of a user. Clients may create messages of their own and
- * delete messages; every message is answered, word by word, by a subscriber.
+ * The server: every message of a user is answered, word by word, by a subscriber.
+ * The stores are in stores.c.
  */
+#include "stores.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syncdb/syncdb.h>
 #include <time.h>
-
-/* ---- the stores ---- */
-
-static sdb_status validate_message(
-    void *context, sdb_action action, const sdb_object *object, sdb_error *error) {
-  (void)context;
-  if (action == SDB_ACTION_CREATE && !sdb_object_is(object, "role", "user"))
-    return sdb_reject(error, "Only user messages can be created!");
-  if (action != SDB_ACTION_CREATE && action != SDB_ACTION_DELETE)
-    return sdb_reject(error, "Only create and delete actions can be performed.");
-  return SDB_OK;
-}
-
-static const sdb_field MESSAGE_FIELDS[] = {
-    {.name = "role", .type = SDB_TYPE_STRING},
-    {.name = "content", .type = SDB_TYPE_STRING},
-    {.name = NULL},
-};
-
-static const sdb_field ACCOUNT_FIELDS[] = {
-    {.name = "name", .type = SDB_TYPE_STRING, .length_min = 1, .length_max = 100},
-    {.name = NULL},
-};
-
-static sdb_store *make_store(const sdb_store_definition *definition) {
-  sdb_store *store;
-  sdb_error error;
-  if (sdb_store_create(definition, &store, &error) == SDB_OK) return store;
-  fprintf(stderr, "store %s: %s\n", definition->name, error.message);
-  exit(1);
-}
-
-static sdb_store *make_message_store(void) {
-  sdb_store_definition definition = SDB_STORE_DEFINITION_INIT;
-  definition.name = "chat_message";
-  definition.type = SDB_STORE_EVENT;
-  definition.fields = MESSAGE_FIELDS;
-  definition.validate_update = validate_message;
-  return make_store(&definition);
-}
-
-static sdb_store *make_account_store(void) {
-  sdb_store_definition definition = SDB_STORE_DEFINITION_INIT;
-  definition.name = "account";
-  definition.type = SDB_STORE_SINGULAR;
-  definition.fields = ACCOUNT_FIELDS;
-  return make_store(&definition);
-}
 
 /* ---- the answer ---- */
 
@@ -122,8 +74,8 @@ static int run(sdb_database *database, const sdb_store *messages, uint16_t port)
 
 /* usage: chat [URL [PORT]] */
 int main(int argc, char **argv) {
-  sdb_store *messages = make_message_store();
-  sdb_store *stores[] = {messages, make_account_store()};
+  sdb_store *messages = chat_make_message_store();
+  sdb_store *stores[] = {messages, chat_make_account_store()};
 
   sdb_database_options options = SDB_DATABASE_OPTIONS_INIT;
   options.url = argc > 1 ? argv[1] : "sqlite://chat.sqlite";
