@@ -1,6 +1,6 @@
-/* net/dialled.h: what a dialled connection has beyond an accepted one, for the files of this folder.
+/* net/dialled.h: what a dialled connection has beyond an accepted one, for this folder.
  *
- * Its way: CONNECTING (the name is looked up, then one address after the other is tried), HEAD (TLS,
+ * Its way: CONNECTING (the name is looked up, one address after the other is tried), HEAD (TLS,
  * the request, its answer), then as any other. All of it until OPEN is one wait, SDB_WAIT_HEAD.
  * What it is told of its end is noted where it is known first; what comes later is a consequence.
  */

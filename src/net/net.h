@@ -109,7 +109,7 @@ void sdb_net_set_timer(sdb_net *net, uint64_t at_ms);
 /* Milliseconds since the epoch, read once a turn. */
 uint64_t sdb_net_now_ms(const sdb_net *net);
 
-/* Queues whole server frames (unmasked, uncompressed, `messages` of them) on an accepted connection;
+/* Queues whole server frames (unmasked, uncompressed, `messages` of them) to one that was accepted;
  * nothing is sent before turn_end is over. Small ones are copied; large ones are held: `retain`
  * once, `release` when sent. Compressed anew for a peer that agreed on it. Nothing happens on a
  * connection that is closing. */
@@ -122,8 +122,8 @@ void sdb_net_send(sdb_conn *conn, const char *frames, size_t size, uint32_t mess
 void sdb_net_pause(sdb_conn *conn, bool paused);
 
 /* Sends a close frame behind what is queued, waits a short while for the peer's, then closes.
- * Incoming messages are dropped from now on; `closed` still comes. A connection that is not open yet
- * just ends. */
+ * Incoming messages are dropped from now on; `closed` still comes. One that is not open yet just
+ * ends. */
 void sdb_net_close(sdb_conn *conn, unsigned code, sdb_slice reason);
 
 /* Stops accepting and dialling, then closes every connection with `code` and `reason`. */

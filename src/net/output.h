@@ -23,8 +23,8 @@ typedef struct sdb_output {
 /* Frees and releases all that waits. */
 void sdb_output_free(sdb_output *output, const sdb_mem *mem);
 
-/* Room for `size` bytes behind what waits, which count as queued: to be filled before the next call.
- * NULL: out of memory, nothing is queued. */
+/* Room for `size` bytes behind what waits. They count as queued, and are to be filled before the
+ * next call. NULL: out of memory, nothing is queued. */
 char *sdb_output_reserve(sdb_output *output, const sdb_mem *mem, size_t size);
 
 /* Copies. False: out of memory, nothing is queued. */

@@ -1,6 +1,6 @@
 /* net/resolve.h: names to addresses, without holding the loop up.
  *
- * getaddrinfo blocks, for many seconds where a name server is silent, and cannot be stopped. So each
+ * getaddrinfo blocks, for many seconds where a name server is silent, and cannot be stopped. So a
  * lookup has a thread of its own, and whoever gives it up just lets go of it.
  */
 #ifndef SDB_NET_RESOLVE_H
