@@ -4,6 +4,7 @@
  * usual header is left, and only a payload shorter or longer than usual (the
  * header then has 2 or 10 bytes) is moved.
  */
+#include "wire/text.h"
 #include "wire/wire.h"
 
 /* RFC 6455 section 5.2: payloads of 126 to 65535 bytes, without a mask. */
@@ -48,30 +49,6 @@ static void end(sdb_wire_run *run) {
   run->messages++;
 }
 
-static void write_text(sdb_buffer *to, const char *text) {
-  sdb_buffer_append_slice(to, sdb_slice_of(text));
-}
-
-/* "uuid", or null for the nil one. */
-static void write_id(sdb_buffer *to, sdb_uuid id) {
-  if (sdb_uuid_is_nil(id)) {
-    sdb_json_write_raw(to, "null");
-    return;
-  }
-  char *at = sdb_buffer_reserve(to, SDB_UUID_TEXT_SIZE + 2);
-  if (!at) return;
-  at[0] = at[SDB_UUID_TEXT_SIZE + 1] = '"';
-  sdb_uuid_format(id, at + 1);
-  sdb_buffer_commit(to, SDB_UUID_TEXT_SIZE + 2);
-}
-
-/* Wire names are plain ASCII letters, digits and underscores: no escape is needed. */
-static void write_store(sdb_buffer *to, const char *store) {
-  sdb_json_write_raw(to, "\"store\":\"");
-  write_text(to, store);
-  sdb_json_write_raw(to, "\"");
-}
-
 void sdb_wire_server_hello(sdb_wire_run *run, sdb_uuid database, uint64_t time_ms,
     const sdb_wire_store_head *stores, size_t count) {
   sdb_buffer *to = &run->buffer;
@@ -79,16 +56,16 @@ void sdb_wire_server_hello(sdb_wire_run *run, sdb_uuid database, uint64_t time_m
   sdb_json_write_raw(to, "{\"type\":\"server_hello\",\"data\":{\"protocol\":");
   sdb_json_write_uint64(to, SDB_WIRE_PROTOCOL);
   sdb_json_write_raw(to, ",\"database\":");
-  write_id(to, database);
+  sdb_wire_write_id(to, database);
   sdb_json_write_raw(to, ",\"time\":");
   sdb_json_write_uint64(to, time_ms);
   sdb_json_write_raw(to, ",\"stores\":{");
   for (size_t i = 0; i < count; i++) {
-    write_text(to, i > 0 ? ",\"" : "\"");
-    write_text(to, stores[i].store);
+    sdb_wire_write_text(to, i > 0 ? ",\"" : "\"");
+    sdb_wire_write_text(to, stores[i].store);
     sdb_json_write_raw(to, "\":{\"head\":");
-    write_id(to, stores[i].head);
-    write_text(to, stores[i].reset ? ",\"reset\":true}" : ",\"reset\":false}");
+    sdb_wire_write_id(to, stores[i].head);
+    sdb_wire_write_text(to, stores[i].reset ? ",\"reset\":true}" : ",\"reset\":false}");
   }
   sdb_json_write_raw(to, "}}}");
   end(run);
@@ -101,12 +78,12 @@ void sdb_wire_event_write(sdb_wire_run *run, const sdb_wire_event *event) {
     sdb_json_write_raw(to, "{\"type\":\"update\",\"data\":{");
   else
     sdb_json_write_raw(to, "{\"type\":\"remove\",\"data\":{");
-  write_store(to, event->store);
+  sdb_wire_write_store(to, event->store);
   sdb_json_write_raw(to, ",\"id\":");
-  write_id(to, event->id);
+  sdb_wire_write_id(to, event->id);
   if (!sdb_uuid_is_nil(event->event_id) && !sdb_uuid_equal(event->event_id, event->id)) {
     sdb_json_write_raw(to, ",\"eventId\":");
-    write_id(to, event->event_id);
+    sdb_wire_write_id(to, event->event_id);
   }
   if (event->object.size > 0) {
     sdb_json_write_raw(to, ",\"object\":");
@@ -114,7 +91,7 @@ void sdb_wire_event_write(sdb_wire_run *run, const sdb_wire_event *event) {
   }
   if (!sdb_uuid_is_nil(event->client_id)) {
     sdb_json_write_raw(to, ",\"clientId\":");
-    write_id(to, event->client_id);
+    sdb_wire_write_id(to, event->client_id);
   }
   sdb_json_write_raw(to, "}}");
   end(run);
@@ -124,9 +101,9 @@ static void begin_partial(sdb_wire_run *run, const char *store, sdb_uuid id) {
   sdb_buffer *to = &run->buffer;
   begin(run);
   sdb_json_write_raw(to, "{\"type\":\"partial\",\"data\":{");
-  write_store(to, store);
+  sdb_wire_write_store(to, store);
   sdb_json_write_raw(to, ",\"id\":");
-  write_id(to, id);
+  sdb_wire_write_id(to, id);
 }
 
 void sdb_wire_partial(sdb_wire_run *run, const char *store, sdb_uuid id, sdb_slice object) {
@@ -154,12 +131,12 @@ void sdb_wire_synced(
   sdb_buffer *to = &run->buffer;
   begin(run);
   sdb_json_write_raw(to, "{\"type\":\"synced\",\"data\":{");
-  write_store(to, store);
+  sdb_wire_write_store(to, store);
   sdb_json_write_raw(to, ",\"after\":");
-  write_id(to, after);
+  sdb_wire_write_id(to, after);
   sdb_json_write_raw(to, ",\"before\":");
-  write_id(to, before);
-  write_text(to, more ? ",\"more\":true}}" : ",\"more\":false}}");
+  sdb_wire_write_id(to, before);
+  sdb_wire_write_text(to, more ? ",\"more\":true}}" : ",\"more\":false}}");
   end(run);
 }
 
@@ -168,16 +145,16 @@ void sdb_wire_error(
   sdb_buffer *to = &run->buffer;
   begin(run);
   sdb_json_write_raw(to, "{\"type\":\"error\",\"data\":{\"code\":\"");
-  write_text(to, sdb_status_name(error->status));
+  sdb_wire_write_text(to, sdb_status_name(error->status));
   sdb_json_write_raw(to, "\",\"message\":");
   sdb_json_write_string(to, sdb_slice_of(error->message));
   if (!sdb_uuid_is_nil(client_id)) {
     sdb_json_write_raw(to, ",\"clientId\":");
-    write_id(to, client_id);
+    sdb_wire_write_id(to, client_id);
   }
   if (store) {
     sdb_json_write_raw(to, ",");
-    write_store(to, store);
+    sdb_wire_write_store(to, store);
   }
   if (error->path[0]) {
     sdb_json_write_raw(to, ",\"path\":");

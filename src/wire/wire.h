@@ -54,8 +54,8 @@ typedef struct sdb_wire_message {
 
 /* Reads one message of a client into `json`, which is reused. SDB_OK.
  * SDB_BAD_JSON: not JSON, too deep, or not {"type": string, ...}: the peer speaks something else.
- * SDB_UNKNOWN_TYPE. SDB_BAD_MESSAGE: a field of the wrong type; `message` holds what was read
- * before it, `client_id` among it. SDB_NO_MEMORY. All with error->message. */
+ * SDB_UNKNOWN_TYPE. SDB_BAD_MESSAGE: a field of the wrong type; `message` holds all the others,
+ * `client_id` among them. SDB_NO_MEMORY. All with error->message. */
 SDB_MUST_CHECK sdb_status sdb_wire_decode(
     sdb_json *json, sdb_slice text, int depth_max, sdb_wire_message *message, sdb_error *error);
 
@@ -160,7 +160,7 @@ typedef struct sdb_wire_hello {
 /* `missing` and `window` are left out where no store has any. */
 void sdb_wire_client_hello(sdb_buffer *to, const sdb_wire_hello *hello);
 
-/* An update, or a remove where `object` is empty. `id` is left out where it is nil. */
+/* An update, or a remove where `object` is empty. `id` and `client_id` are left out where nil. */
 void sdb_wire_push(
     sdb_buffer *to, const char *store, sdb_uuid id, sdb_slice object, sdb_uuid client_id);
 
