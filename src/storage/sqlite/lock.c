@@ -7,7 +7,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-static sdb_status lock_file(const char *file, const char *path, int *descriptor, sdb_error *error) {
+static sdb_status lock_file(
+    const char *file, const char *path, const char *held, int *descriptor, sdb_error *error) {
   int opened = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (opened < 0)
     return sdb_error_set(
@@ -22,17 +23,17 @@ static sdb_status lock_file(const char *file, const char *path, int *descriptor,
   }
   int why = errno;
   close(opened);
-  if (why == EWOULDBLOCK)
-    return sdb_error_set(error, SDB_BUSY, path, ": another server has this database open", NULL);
+  if (why == EWOULDBLOCK) return sdb_error_set(error, SDB_BUSY, path, held, NULL);
   return sdb_error_set(error, SDB_IO, file, ": cannot be locked: ", strerror(why));
 }
 
-sdb_status sdb_lock_take(const sdb_mem *mem, const char *path, int *descriptor, sdb_error *error) {
+sdb_status sdb_lock_take(
+    const sdb_mem *mem, const char *path, const char *held, int *descriptor, sdb_error *error) {
   size_t size = strlen(path) + sizeof("-lock");
   char *file = sdb_mem_alloc(mem, size);
   if (!file) return sdb_error_set(error, SDB_NO_MEMORY, path, ": out of memory", NULL);
   snprintf(file, size, "%s-lock", path);
-  sdb_status status = lock_file(file, path, descriptor, error);
+  sdb_status status = lock_file(file, path, held, descriptor, error);
   sdb_mem_free(mem, file);
   return status;
 }

@@ -1,4 +1,4 @@
-/* storage/sqlite/lock.h: one server at a time has a database open. */
+/* storage/sqlite/lock.h: one opener at a time has a database file. */
 #ifndef SDB_STORAGE_SQLITE_LOCK_H
 #define SDB_STORAGE_SQLITE_LOCK_H
 
@@ -7,11 +7,12 @@
 
 /* Takes the lock of the database at `path`: flock on `<path>-lock`, a file of its own, because
  * closing the database file outside SQLite would drop SQLite's locks. `*descriptor` is for
- * sdb_lock_release. SDB_BUSY: another server (or this process) holds it; SDB_IO; SDB_NO_MEMORY. */
+ * sdb_lock_release. SDB_BUSY: another opener, of this process or another, holds it: the message is
+ * the path and `held`; SDB_IO; SDB_NO_MEMORY. */
 SDB_MUST_CHECK sdb_status sdb_lock_take(
-    const sdb_mem *mem, const char *path, int *descriptor, sdb_error *error);
+    const sdb_mem *mem, const char *path, const char *held, int *descriptor, sdb_error *error);
 
-/* The file stays: to unlink it would let two servers lock two files of one name. */
+/* The file stays: to unlink it would let two openers lock two files of one name. */
 void sdb_lock_release(int descriptor);
 
 #endif

@@ -132,7 +132,8 @@ static sdb_status set_pragmas(
 static sdb_status open_database(sdb_sqlite *storage, const sdb_sqlite_options *options,
     sdb_format_meta *meta, sdb_error *error) {
   const char *path = storage->path;
-  sdb_status status = sdb_lock_take(storage->mem, path, &storage->lock, error);
+  sdb_status status = sdb_lock_take(
+      storage->mem, path, ": another server has this database open", &storage->lock, error);
   if (status == SDB_OK)
     status = sdb_db_open(path, SDB_DB_CREATE, WRITER_CACHE_KIB, &storage->db, error);
   if (status == SDB_OK) status = sdb_format_prepare(storage->db, path, error);
