@@ -61,7 +61,9 @@ struct phone {
   shown records[1024]; /* of the last read */
   bool gaps[1024];
   size_t records_count;
-  uint64_t received; /* messages delivered to it */
+  uint64_t received;                               /* messages delivered to it */
+  void (*on_connect)(phone *p);                    /* before its hello; NULL: nobody looks */
+  void (*on_delivery)(phone *p, const char *text); /* before it gets a message */
 };
 
 typedef struct world {
@@ -125,14 +127,14 @@ static inline void line_connect(phone *p) {
   p->line->owner = p;
   p->line->peer = sdb_hub_on_connect(h->hub, sdb_slice_of(p->user), 0, p->line, h->now_ms);
   assert_non_null(p->line->peer);
+  if (p->on_connect) p->on_connect(p);
   sdb_replica_on_opened(p->replica, p->world->now_ms);
 }
 
 /* ---- what the application is shown ---- */
 
 static inline shown shown_of(uint16_t store, const sdb_client_record *from) {
-  shown made = {
-      .store = store, .state = from->state, .id = from->id, .client_id = from->client_id};
+  shown made = {.store = store, .state = from->state, .id = from->id, .client_id = from->client_id};
   copy_text(made.object, sizeof(made.object), from->object);
   return made;
 }
@@ -315,6 +317,7 @@ static inline bool phone_exchange(phone *p) {
   }
   if (text) {
     p->received++;
+    if (p->on_delivery) p->on_delivery(p, text);
     sdb_replica_on_message(p->replica, sdb_slice_of(text), w->now_ms);
     free(text);
     return true;
