@@ -95,6 +95,8 @@ static bool told_of_event(
   sdb_local_record base = {change->id, change->event_id, change->client_id, change->object};
   sdb_uuid id = replica->stores[change->store].singular && removed ? NIL : change->id;
   bool there = show_object(replica, change->store, id, removed ? NULL : &base, &told->record);
+  /* By this the application knows the pending create, whatever lies over the object already. */
+  if (change->created) told->record.client_id = change->client_id;
   return told_record(told, there, change->id, change->client_id);
 }
 

@@ -1,0 +1,598 @@
+/* replica_push_test.c: unsynced pushes: exactly once, the ten seconds, refusals, retry and discard,
+ * changes of what has no id yet. */
+#include "replica_harness.h"
+
+#define NIL ((sdb_uuid){{0}})
+
+static int setup(void **state) {
+  *state = world_new();
+  return 0;
+}
+
+static int teardown(void **state) {
+  world_free(*state);
+  return 0;
+}
+
+static size_t notes_on_server(world *w, const char *user) {
+  server_objects *objects = malloc(sizeof(*objects));
+  assert_non_null(objects);
+  read_server(w, user, NOTE, objects);
+  size_t count = objects->count;
+  free_server(objects);
+  free(objects);
+  return count;
+}
+
+/* Delivers what the phone sent, without an answer coming back. */
+static void server_hears(phone *p) {
+  for (char *text; (text = texts_take(&p->line->to_server));) {
+    sdb_hub_on_message(p->world->h->hub, p->line->peer, sdb_slice_of(text), p->world->h->now_ms);
+    free(text);
+  }
+  while (hub_drain(p->world)) {
+  }
+}
+
+static const shown *the_shown(phone *p) {
+  assert_int_equal(p->shown_count, 1);
+  return &p->shown[0];
+}
+
+/* ---- exactly once ---- */
+
+static void a_push_whose_echo_was_lost_is_one_object_and_no_error(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_uuid client_id = phone_note(p, "hi");
+  pass(w, 0);
+  phone_note(p, "lost");
+  server_hears(p);
+  line_cut(p, false);
+  assert_int_equal(notes_on_server(w, "ada"), 2);
+  assert_int_equal(phone_status(p).pending, 1);
+  until_live(w);
+  assert_int_equal(notes_on_server(w, "ada"), 2);
+  assert_int_equal(phone_status(p).failed, 0);
+  assert_in_step(p);
+  (void)client_id;
+}
+
+static void the_answer_to_a_push_sent_again_moves_no_range(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada"), *other = phone_new(w, "ada");
+  phone_note(p, "first");
+  settle_world(w);
+  phone_note(p, "lost");
+  server_hears(p);
+  line_cut(p, false);
+  for (int i = 0; i < 100; i++) { /* what is above it, and is missed */
+    char text[32];
+    snprintf(text, sizeof(text), "other%d", i);
+    phone_note(other, text);
+    settle_world(w);
+  }
+  until_live(w);
+  assert_in_step(p);
+  assert_in_step(other);
+}
+
+static void unsynced_pushes_outlive_the_process_and_are_sent_in_their_order(void **state) {
+  world *w = *state;
+  phone *p = phone_new_stopped(w, "ada");
+  p->offline = true;
+  phone_start(p);
+  settle_world(w);
+  phone_note(p, "one");
+  phone_note(p, "two");
+  phone_note(p, "three");
+  phone_kill(p);
+  p->offline = false;
+  phone_start(p);
+  until_live(w);
+  assert_int_equal(phone_list(p, NOTE, NIL, 10), 3);
+  assert_non_null(strstr(p->records[0].object, "three"));
+  assert_non_null(strstr(p->records[2].object, "one"));
+  assert_in_step(p);
+}
+
+static void a_push_in_a_singular_store_is_in_memory_only(void **state) {
+  world *w = *state;
+  phone *p = phone_new_stopped(w, "ada");
+  p->offline = true;
+  phone_start(p);
+  settle_world(w);
+  assert_int_equal(phone_push(p, ACCOUNT, "{\"name\":\"Ada\"}"), SDB_OK);
+  assert_int_equal(phone_singular(p), SDB_OK);
+  assert_int_equal(p->records[0].state, SDB_RECORD_PENDING);
+  phone_kill(p);
+  phone_start(p);
+  settle_world(w);
+  assert_int_equal(phone_singular(p), SDB_NOT_FOUND);
+}
+
+static void more_pushes_than_fit_a_window_all_arrive(void **state) {
+  world *w = *state;
+  phone *p = phone_new_stopped(w, "ada");
+  p->offline = true;
+  phone_start(p);
+  settle_world(w);
+  for (int i = 0; i < 1000; i++) {
+    char text[32];
+    snprintf(text, sizeof(text), "%d", i);
+    phone_note(p, text);
+  }
+  p->offline = false;
+  until_live(w);
+  assert_int_equal(notes_on_server(w, "ada"), 1000);
+  assert_in_step(p);
+}
+
+static void over_the_limit_of_unsynced_pushes_a_push_is_refused_here(void **state) {
+  world *w = *state;
+  phone *p = phone_new_stopped(w, "ada");
+  sdb_replica_options options;
+  phone_options(p, &options);
+  options.limits.pending_max = 2;
+  options.start_offline = true;
+  assert_int_equal(sdb_replica_create(&options, &p->replica), SDB_OK);
+  sdb_replica_attach(p->replica, sdb_memory_local_port(p->local), w->now_ms);
+  phone_note(p, "one");
+  phone_note(p, "two");
+  assert_int_equal(phone_push(p, NOTE, "{\"text\":\"three\"}"), SDB_LIMIT);
+  assert_int_equal(p->shown_count, 2);
+}
+
+/* ---- refused here ---- */
+
+static void what_schema_or_rules_refuse_is_neither_stored_nor_sent(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  assert_int_equal(phone_push(p, NOTE, "{\"text\":1}"), SDB_INVALID_OBJECT);
+  assert_string_equal(p->error.path, "/text");
+  assert_int_equal(phone_push(p, NOTE, "{\"text\":"), SDB_BAD_JSON);
+  assert_int_equal(phone_push(p, NOTE, "{\"text\":\"a\",\"$id\":1}"), SDB_INVALID_OBJECT);
+  assert_int_equal(
+      phone_push(p, CHAT, "{\"role\":\"assistant\",\"message\":\"hi\"}"), SDB_REJECTED);
+  assert_string_equal(p->error.message, "Only user messages can be created!");
+  assert_int_equal(phone_push(p, CHAT, "{\"role\":\"user\",\"message\":\"keep\"}"), SDB_OK);
+  settle_world(w);
+  sdb_uuid id = the_shown(p)->id;
+  assert_int_equal(
+      phone_update(p, CHAT, id, "{\"role\":\"user\",\"message\":\"b\"}"), SDB_REJECTED);
+  assert_int_equal(phone_remove(p, CHAT, id), SDB_REJECTED);
+  assert_string_equal(p->error.message, "This one stays!");
+  assert_int_equal(phone_update(p, ACCOUNT, id, "{\"name\":\"a\"}"), SDB_INVALID_ARGUMENT);
+  assert_int_equal(phone_status(p).pending, 0);
+  assert_in_step(p);
+}
+
+static void a_rule_sees_whether_a_singular_push_creates_or_updates(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  assert_int_equal(phone_push(p, ACCOUNT, "{\"name\":\"nobody\"}"), SDB_OK);
+  assert_int_equal(phone_push(p, ACCOUNT, "{\"name\":\"nobody\"}"), SDB_REJECTED);
+  settle_world(w);
+  assert_int_equal(phone_push(p, ACCOUNT, "{\"name\":\"nobody\"}"), SDB_REJECTED);
+  assert_int_equal(phone_push(p, ACCOUNT, "{\"name\":\"somebody\"}"), SDB_OK);
+  settle_world(w);
+  assert_in_step(p);
+}
+
+static void what_is_known_not_to_be_there_is_not_found(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  phone_note(p, "a");
+  settle_world(w);
+  sdb_uuid id = the_shown(p)->id;
+  assert_int_equal(phone_remove(p, NOTE, id), SDB_OK);
+  assert_int_equal(phone_remove(p, NOTE, id), SDB_NOT_FOUND);
+  assert_int_equal(phone_update(p, NOTE, id, "{\"text\":\"b\"}"), SDB_NOT_FOUND);
+  settle_world(w);
+  assert_int_equal(phone_remove(p, NOTE, id), SDB_NOT_FOUND);
+  assert_int_equal(phone_get(p, NOTE, id), SDB_NOT_FOUND);
+  assert_in_step(p);
+}
+
+/* ---- refused there ---- */
+
+/* A server whose rule the phone does not know: the user's messages may not say "no". */
+static void answer_with_error(phone *p, sdb_uuid client_id, const char *code) {
+  char text[400], id[SDB_UUID_TEXT_SIZE + 1] = {0};
+  sdb_uuid_format(client_id, id);
+  snprintf(text, sizeof(text),
+      "{\"type\":\"error\",\"data\":{\"code\":\"%s\",\"message\":\"We say no\",\"clientId\":\"%s\","
+      "\"path\":\"/text\"}}",
+      code, id);
+  free(texts_take(&p->line->to_server));
+  sdb_replica_on_message(p->replica, sdb_slice_of(text), p->world->now_ms);
+  phone_drain(p);
+}
+
+static void a_create_that_the_server_refuses_is_shown_as_failed_until_it_is_discarded(
+    void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_uuid client_id = phone_note(p, "no");
+  answer_with_error(p, client_id, "rejected");
+  assert_int_equal(the_shown(p)->state, SDB_RECORD_FAILED);
+  sdb_replica_unsynced unsynced;
+  const void *cursor = NULL;
+  assert_true(sdb_replica_next_unsynced(p->replica, &cursor, &unsynced));
+  assert_int_equal(unsynced.error->status, SDB_REJECTED);
+  assert_string_equal(unsynced.error->message, "We say no");
+  assert_string_equal(unsynced.error->path, "/text");
+  /* It is not sent again by itself, and it is still failed after a restart. */
+  phone_kill(p);
+  phone_start(p);
+  pass(w, 60000);
+  assert_int_equal(phone_status(p).failed, 1);
+  assert_int_equal(notes_on_server(w, "ada"), 0);
+  assert_int_equal(phone_list(p, NOTE, NIL, 10), 1);
+  assert_int_equal(p->records[0].state, SDB_RECORD_FAILED);
+  assert_int_equal(sdb_replica_discard(p->replica, client_id), SDB_OK);
+  phone_drain(p);
+  assert_int_equal(p->shown_count, 0);
+  assert_in_step(p);
+  phone_kill(p);
+  phone_start(p);
+  until_live(w);
+  assert_in_step(p);
+}
+
+static void a_refused_push_that_is_retried_goes_under_the_same_client_id(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_uuid client_id = phone_note(p, "again");
+  assert_int_equal(sdb_replica_retry(p->replica, client_id), SDB_CONFLICT);
+  answer_with_error(p, client_id, "rejected");
+  assert_int_equal(sdb_replica_retry(p->replica, client_id), SDB_OK);
+  settle_world(w);
+  assert_true(sdb_uuid_equal(the_shown(p)->client_id, client_id));
+  assert_int_equal(sdb_replica_retry(p->replica, client_id), SDB_NOT_FOUND);
+  assert_in_step(p);
+}
+
+static void a_refused_update_or_remove_is_rolled_back(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  phone_note(p, "server");
+  settle_world(w);
+  sdb_uuid id = the_shown(p)->id;
+  assert_int_equal(phone_update(p, NOTE, id, "{\"text\":\"mine\"}"), SDB_OK);
+  assert_non_null(strstr(the_shown(p)->object, "mine"));
+  answer_with_error(p, p->client_id, "rejected");
+  assert_non_null(strstr(the_shown(p)->object, "server"));
+  assert_int_equal(the_shown(p)->state, SDB_RECORD_SYNCED);
+  assert_int_equal(phone_status(p).failed, 1);
+  assert_int_equal(phone_remove(p, NOTE, id), SDB_OK);
+  assert_int_equal(p->shown_count, 0);
+  answer_with_error(p, p->client_id, "rejected");
+  assert_non_null(strstr(the_shown(p)->object, "server"));
+  assert_int_equal(phone_status(p).failed, 2);
+  assert_int_equal(phone_list(p, NOTE, NIL, 10), 1);
+  assert_int_equal(p->records[0].state, SDB_RECORD_SYNCED);
+}
+
+static void two_phones_change_and_remove_one_object_and_both_end_as_the_server(void **state) {
+  world *w = *state;
+  phone *one = phone_new(w, "ada"), *two = phone_new(w, "ada");
+  phone_note(one, "contested");
+  settle_world(w);
+  sdb_uuid id = the_shown(one)->id;
+  assert_int_equal(phone_update(one, NOTE, id, "{\"text\":\"changed\"}"), SDB_OK);
+  assert_int_equal(phone_remove(two, NOTE, id), SDB_OK);
+  settle_world(w);
+  /* Whoever was second was refused, or both were done: the server decides. */
+  sdb_replica_unsynced unsynced;
+  const void *cursor = NULL;
+  if (sdb_replica_next_unsynced(one->replica, &cursor, &unsynced)) {
+    assert_int_equal(unsynced.error->status, SDB_NOT_FOUND);
+    assert_int_equal(sdb_replica_discard(one->replica, unsynced.client_id), SDB_OK);
+  }
+  settle_world(w);
+  assert_in_step(one);
+  assert_in_step(two);
+}
+
+static void two_phones_remove_one_object_and_nobody_is_told_of_an_error(void **state) {
+  world *w = *state;
+  phone *one = phone_new(w, "ada"), *two = phone_new(w, "ada");
+  phone_note(one, "gone");
+  settle_world(w);
+  sdb_uuid id = the_shown(one)->id;
+  assert_int_equal(phone_remove(one, NOTE, id), SDB_OK);
+  assert_int_equal(phone_remove(two, NOTE, id), SDB_OK);
+  settle_world(w);
+  assert_in_step(one);
+  assert_in_step(two);
+  assert_int_equal(one->shown_count + two->shown_count, 0);
+}
+
+static void a_server_that_cannot_store_now_is_asked_again(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_memory_storage_fail_commits(w->h->storage, 2);
+  phone_note(p, "patience");
+  settle_world(w);
+  assert_int_equal(the_shown(p)->state, SDB_RECORD_PENDING);
+  pass(w, 5000);
+  assert_in_step(p);
+}
+
+static void pushes_of_one_object_go_one_after_the_other(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  phone_note(p, "zero");
+  settle_world(w);
+  sdb_uuid id = the_shown(p)->id;
+  sdb_memory_storage_fail_commits(w->h->storage, 1);
+  assert_int_equal(phone_update(p, NOTE, id, "{\"text\":\"one\"}"), SDB_OK);
+  assert_int_equal(phone_update(p, NOTE, id, "{\"text\":\"two\"}"), SDB_OK);
+  settle_world(w); /* the first was put off; the second waits behind it */
+  assert_non_null(strstr(the_shown(p)->object, "two"));
+  pass(w, 5000);
+  assert_non_null(strstr(the_shown(p)->object, "two"));
+  assert_in_step(p);
+}
+
+/* ---- the ten seconds ---- */
+
+/* The server hears nothing, and the line stays. */
+static void drop_what_was_sent(phone *p) {
+  for (char *text; (text = texts_take(&p->line->to_server));)
+    free(text);
+}
+
+static void a_push_not_seen_back_in_ten_seconds_online_has_failed_and_may_be_retried(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_uuid client_id = phone_note(p, "late");
+  drop_what_was_sent(p);
+  pass(w, 9999);
+  assert_int_equal(the_shown(p)->state, SDB_RECORD_PENDING);
+  pass(w, 1);
+  assert_int_equal(the_shown(p)->state, SDB_RECORD_FAILED);
+  assert_int_equal(phone_status(p).failed, 1);
+  assert_int_equal(sdb_replica_retry(p->replica, client_id), SDB_OK);
+  settle_world(w);
+  assert_in_step(p);
+}
+
+static void time_offline_does_not_count(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  phone_note(p, "patient");
+  drop_what_was_sent(p);
+  pass(w, 6000);
+  p->offline = true;
+  line_cut(p, false);
+  pass(w, 3600000);
+  assert_int_equal(the_shown(p)->state, SDB_RECORD_PENDING);
+  p->offline = false;
+  sdb_replica_go_online(p->replica, w->now_ms);
+  pass(w, 0);
+  assert_in_step(p);
+}
+
+static void a_push_that_was_late_is_sent_again_with_the_next_connection(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  phone_note(p, "late");
+  server_hears(p); /* it arrived; only the echo is lost */
+  for (char *text; (text = texts_take(&p->line->to_phone));)
+    free(text);
+  pass(w, 10000);
+  assert_int_equal(the_shown(p)->state, SDB_RECORD_FAILED);
+  line_cut(p, false);
+  until_live(w);
+  assert_int_equal(notes_on_server(w, "ada"), 1);
+  assert_in_step(p);
+}
+
+static void an_echo_behind_the_ten_seconds_still_ends_it_well(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  phone_note(p, "late");
+  char *push = texts_take(&p->line->to_server);
+  pass(w, 10000);
+  assert_int_equal(phone_status(p).failed, 1);
+  texts_add(&p->line->to_server, sdb_slice_of(push));
+  free(push);
+  settle_world(w);
+  assert_in_step(p);
+}
+
+/* ---- changes of what has no id yet ---- */
+
+static void a_create_that_was_never_sent_is_changed_in_place(void **state) {
+  world *w = *state;
+  phone *p = phone_new_stopped(w, "ada");
+  p->offline = true;
+  phone_start(p);
+  settle_world(w);
+  sdb_uuid client_id = phone_note(p, "draft");
+  assert_int_equal(phone_update(p, NOTE, client_id, "{\"text\":\"final\"}"), SDB_OK);
+  assert_int_equal(phone_status(p).pending, 1);
+  assert_non_null(strstr(the_shown(p)->object, "final"));
+  p->offline = false;
+  until_live(w);
+  assert_non_null(strstr(the_shown(p)->object, "final"));
+  assert_in_step(p);
+}
+
+static void a_create_that_was_never_sent_is_taken_back_by_a_remove(void **state) {
+  world *w = *state;
+  phone *p = phone_new_stopped(w, "ada");
+  p->offline = true;
+  phone_start(p);
+  settle_world(w);
+  sdb_uuid client_id = phone_note(p, "draft");
+  assert_int_equal(phone_remove(p, NOTE, client_id), SDB_OK);
+  assert_true(sdb_uuid_is_nil(p->client_id));
+  assert_int_equal(p->shown_count, 0);
+  p->offline = false;
+  until_live(w);
+  assert_int_equal(notes_on_server(w, "ada"), 0);
+}
+
+static void changes_of_a_create_on_its_way_follow_it(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_uuid client_id = phone_note(p, "one");
+  assert_int_equal(phone_update(p, NOTE, client_id, "{\"text\":\"two\"}"), SDB_OK);
+  assert_int_equal(phone_update(p, NOTE, client_id, "{\"text\":\"three\"}"), SDB_OK);
+  assert_int_equal(phone_status(p).pending, 3);
+  assert_non_null(strstr(the_shown(p)->object, "three"));
+  assert_int_equal(phone_get(p, NOTE, client_id), SDB_OK);
+  assert_non_null(strstr(p->records[0].object, "three"));
+  settle_world(w);
+  assert_non_null(strstr(the_shown(p)->object, "three"));
+  assert_in_step(p);
+}
+
+static void a_remove_of_a_create_on_its_way_follows_it_over_a_restart(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_uuid client_id = phone_note(p, "one");
+  assert_int_equal(phone_remove(p, NOTE, client_id), SDB_OK);
+  assert_int_equal(p->shown_count, 0);
+  server_hears(p);
+  phone_kill(p);
+  assert_int_equal(notes_on_server(w, "ada"), 1);
+  phone_start(p);
+  until_live(w);
+  assert_int_equal(notes_on_server(w, "ada"), 0);
+  assert_in_step(p);
+}
+
+static void discarding_a_create_discards_what_depends_on_it(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_uuid client_id = phone_note(p, "one");
+  assert_int_equal(phone_update(p, NOTE, client_id, "{\"text\":\"two\"}"), SDB_OK);
+  drop_what_was_sent(p);
+  assert_int_equal(sdb_replica_discard(p->replica, client_id), SDB_OK);
+  phone_drain(p);
+  assert_int_equal(p->shown_count, 0);
+  assert_int_equal(phone_status(p).pending, 0);
+  assert_int_equal(sdb_replica_discard(p->replica, client_id), SDB_NOT_FOUND);
+}
+
+static void a_discarded_push_that_arrived_all_the_same_comes_back_as_an_event(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_uuid client_id = phone_note(p, "too late");
+  server_hears(p);
+  assert_int_equal(sdb_replica_discard(p->replica, client_id), SDB_OK);
+  settle_world(w);
+  assert_int_equal(the_shown(p)->state, SDB_RECORD_SYNCED);
+  assert_in_step(p);
+}
+
+static void a_singular_object_is_removed_behind_the_push_that_makes_it(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  assert_int_equal(phone_remove(p, ACCOUNT, NIL), SDB_NOT_FOUND);
+  assert_int_equal(phone_push(p, ACCOUNT, "{\"name\":\"Ada\"}"), SDB_OK);
+  assert_int_equal(phone_remove(p, ACCOUNT, NIL), SDB_OK);
+  assert_int_equal(phone_singular(p), SDB_NOT_FOUND);
+  settle_world(w);
+  assert_int_equal(phone_singular(p), SDB_NOT_FOUND);
+  assert_int_equal(phone_push(p, ACCOUNT, "{\"name\":\"Ada\"}"), SDB_OK);
+  settle_world(w);
+  assert_int_equal(phone_remove(p, ACCOUNT, NIL), SDB_OK);
+  settle_world(w);
+  assert_int_equal(p->shown_count, 0);
+  assert_in_step(p);
+}
+
+/* ---- lists with pending ones ---- */
+
+static void a_list_pages_over_pending_creates_and_then_objects(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  for (int i = 0; i < 5; i++) {
+    char text[8];
+    snprintf(text, sizeof(text), "s%d", i);
+    phone_note(p, text);
+    settle_world(w);
+  }
+  p->offline = true;
+  line_cut(p, false);
+  for (int i = 0; i < 5; i++) {
+    char text[8];
+    snprintf(text, sizeof(text), "p%d", i);
+    phone_note(p, text);
+  }
+  char seen[64] = "";
+  sdb_uuid before = NIL;
+  while (phone_list(p, NOTE, before, 3) > 0) {
+    for (size_t i = 0; i < p->records_count; i++) {
+      const char *text = strstr(p->records[i].object, ":\"") + 2;
+      strncat(seen, text, 2);
+      before = sdb_uuid_is_nil(p->records[i].id) ? p->records[i].client_id : p->records[i].id;
+    }
+  }
+  assert_string_equal(seen, "p4p3p2p1p0s4s3s2s1s0");
+  sdb_uuid unknown = NIL;
+  unknown.bytes[6] = 0x40;
+  assert_int_equal(phone_ask(p,
+                       (sdb_replica_request){
+                           .kind = SDB_REPLICA_LIST, .store = NOTE, .before = unknown, .limit = 3}),
+      SDB_NOT_FOUND);
+}
+
+/* ---- clocks ---- */
+
+static void a_wrong_clock_changes_nothing_but_created_at(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  w->wall_ms -= 3600000;
+  phone_note(p, "an hour ago");
+  settle_world(w);
+  char at[40];
+  snprintf(at, sizeof(at), "\"$createdAt\":%llu", (unsigned long long)w->wall_ms);
+  assert_non_null(strstr(the_shown(p)->object, at));
+  w->wall_ms += 2 * 3600000;
+  phone_note(p, "in an hour");
+  settle_world(w);
+  assert_in_step(p); /* the server's clock took its place, and the phone shows that */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(a_push_whose_echo_was_lost_is_one_object_and_no_error),
+      TEST(the_answer_to_a_push_sent_again_moves_no_range),
+      TEST(unsynced_pushes_outlive_the_process_and_are_sent_in_their_order),
+      TEST(a_push_in_a_singular_store_is_in_memory_only),
+      TEST(more_pushes_than_fit_a_window_all_arrive),
+      TEST(over_the_limit_of_unsynced_pushes_a_push_is_refused_here),
+      TEST(what_schema_or_rules_refuse_is_neither_stored_nor_sent),
+      TEST(a_rule_sees_whether_a_singular_push_creates_or_updates),
+      TEST(what_is_known_not_to_be_there_is_not_found),
+      TEST(a_create_that_the_server_refuses_is_shown_as_failed_until_it_is_discarded),
+      TEST(a_refused_push_that_is_retried_goes_under_the_same_client_id),
+      TEST(a_refused_update_or_remove_is_rolled_back),
+      TEST(two_phones_change_and_remove_one_object_and_both_end_as_the_server),
+      TEST(two_phones_remove_one_object_and_nobody_is_told_of_an_error),
+      TEST(a_server_that_cannot_store_now_is_asked_again),
+      TEST(pushes_of_one_object_go_one_after_the_other),
+      TEST(a_push_not_seen_back_in_ten_seconds_online_has_failed_and_may_be_retried),
+      TEST(time_offline_does_not_count),
+      TEST(a_push_that_was_late_is_sent_again_with_the_next_connection),
+      TEST(an_echo_behind_the_ten_seconds_still_ends_it_well),
+      TEST(a_create_that_was_never_sent_is_changed_in_place),
+      TEST(a_create_that_was_never_sent_is_taken_back_by_a_remove),
+      TEST(changes_of_a_create_on_its_way_follow_it),
+      TEST(a_remove_of_a_create_on_its_way_follows_it_over_a_restart),
+      TEST(discarding_a_create_discards_what_depends_on_it),
+      TEST(a_discarded_push_that_arrived_all_the_same_comes_back_as_an_event),
+      TEST(a_singular_object_is_removed_behind_the_push_that_makes_it),
+      TEST(a_list_pages_over_pending_creates_and_then_objects),
+      TEST(a_wrong_clock_changes_nothing_but_created_at),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
