@@ -16,13 +16,13 @@ typedef struct dialler {
   size_t last_size;
   unsigned code, http_status;
   char reason[128], problem[256];
-  bool inside_dial;
+  bool inside_dial, several; /* several: connections at once */
 } dialler;
 
 static void dialler_opened(void *context, sdb_conn *conn, void *tag) {
   dialler *d = context;
   assert_ptr_equal(tag, d);
-  assert_ptr_equal(conn, d->conn);
+  if (!d->several) assert_ptr_equal(conn, d->conn);
   assert_false(d->inside_dial);
   d->opened++;
 }

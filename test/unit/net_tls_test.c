@@ -1,40 +1,11 @@
 /* Tests of net over TLS, with a certificate that is made here. */
-#include "net_fixture.h"
+#include "tls_files.h"
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <sys/stat.h>
 
 typedef struct files {
   char directory[64], cert[96], key[96], other_key[96];
 } files;
-
-static EVP_PKEY *write_key(const char *path) {
-  EVP_PKEY *key = EVP_EC_gen("P-256");
-  FILE *file = fopen(path, "w");
-  assert_non_null(key);
-  assert_non_null(file);
-  assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
-  fclose(file);
-  return key;
-}
-
-static void write_cert(const char *path, EVP_PKEY *key) {
-  X509 *cert = X509_new();
-  FILE *file = fopen(path, "w");
-  assert_non_null(cert);
-  assert_non_null(file);
-  X509_gmtime_adj(X509_getm_notBefore(cert), 0);
-  X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-  X509_set_pubkey(cert, key);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
-      (const unsigned char *)"localhost", -1, -1, 0);
-  X509_set_issuer_name(cert, X509_get_subject_name(cert));
-  assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-  assert_int_equal(PEM_write_X509(file, cert), 1);
-  fclose(file);
-  X509_free(cert);
-}
 
 static files FILES;
 
@@ -46,7 +17,7 @@ static int make_files(void **state) {
   snprintf(FILES.key, sizeof(FILES.key), "%s/key.pem", FILES.directory);
   snprintf(FILES.other_key, sizeof(FILES.other_key), "%s/other.pem", FILES.directory);
   EVP_PKEY *key = write_key(FILES.key), *other = write_key(FILES.other_key);
-  write_cert(FILES.cert, key);
+  write_cert(FILES.cert, key, NULL, 7200);
   EVP_PKEY_free(key);
   EVP_PKEY_free(other);
   return 0;
