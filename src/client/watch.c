@@ -1,0 +1,44 @@
+/* client/watch.c: watching stores, and dispatching on a thread of the application's choice. */
+#include "base/error.h"
+#include "client/state.h"
+
+sdb_status sdb_client_watch(sdb_client *client, const sdb_store *store, sdb_watch_fn watch,
+    void *context, sdb_watch **handle, sdb_error *error) {
+  if (store && sdb_device_store(client, store, error) < 0) return SDB_UNKNOWN_STORE;
+  sdb_watch *made = sdb_mem_zero(client->mem, sizeof(*made));
+  if (!made) return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
+  made->store = store;
+  made->watch = watch;
+  made->context = context;
+  sdb_status status = sdb_feed_add(&client->feed, made);
+  if (status != SDB_OK) {
+    sdb_mem_free(client->mem, made);
+    return sdb_error_set(error, status, "the client is closed", NULL, NULL);
+  }
+  if (handle) *handle = made;
+  return SDB_OK;
+}
+
+void sdb_client_unwatch(sdb_client *client, sdb_watch *handle) {
+  if (!handle) return;
+  sdb_asks_enter(&client->asks);
+  sdb_feed_drop(&client->feed, handle);
+  sdb_asks_leave(&client->asks);
+}
+
+int sdb_client_fd(const sdb_client *client) {
+  return client->feed.fd;
+}
+
+/* One inside another does nothing: what there is more will be told by the next. */
+void sdb_device_deliver(sdb_client *client) {
+  sdb_feed *feed = &client->feed;
+  if (!sdb_feed_begin_delivery(feed)) return;
+  sdb_feed_call(feed, client);
+  sdb_device_tell_status(client);
+  sdb_feed_end_delivery(feed);
+}
+
+void sdb_client_dispatch(sdb_client *client) {
+  if (client->dispatch) sdb_device_deliver(client);
+}
