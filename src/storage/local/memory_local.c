@@ -216,16 +216,19 @@ static void drop(const sdb_mem *mem, sdb_order *order, record *gone, bool whole)
   }
 }
 
+/* A singular store that comes to hold nothing remembers since when. */
 static void put(sdb_memory_local *local, sdb_local_change *change, prepared *with) {
   store *to = &local->stores[change->store];
   bool whole = change->kind == SDB_LOCAL_SINGULAR || to->type == SDB_STORE_SINGULAR;
+  bool nothing = change->kind == SDB_LOCAL_SINGULAR && change->object.size == 0;
   about found = find_about(to, &change->id, whole);
-  change->applied = (!found.object && !found.removed) ||
-                    sdb_order_compare(&change->event_id, &found.event_id) > 0;
-  if (!change->applied) return;
+  change->applied = false;
+  if ((found.object || found.removed) && sdb_order_compare(&change->event_id, &found.event_id) <= 0)
+    return;
+  change->applied = found.object != NULL || !nothing;
   drop(local->mem, &to->objects, found.object, whole);
   drop(local->mem, &to->removes, found.removed, whole);
-  sdb_order_put(&to->objects, &with->record->node);
+  sdb_order_put(nothing ? &to->removes : &to->objects, &with->record->node);
   with->record = NULL;
 }
 

@@ -122,15 +122,20 @@ static sdb_status clear_objects(sdb_file *file, sdb_file_store *store, bool *som
   return status;
 }
 
-/* Takes the place of all that the store holds. */
+/* Takes the place of all that the store holds. A singular store that comes to hold nothing remembers
+ * since when. */
 static sdb_status put_singular(sdb_file *file, sdb_file_store *store, sdb_local_change *change) {
+  bool nothing = change->kind == SDB_LOCAL_SINGULAR && change->object.size == 0;
+  bool some = false;
   sdb_uuid newest;
-  bool some;
   sdb_status status = find_newest(file, store, &newest);
   if (status != SDB_OK || compare(&change->event_id, &newest) <= 0) return status;
   status = clear_objects(file, store, &some);
   if (status == SDB_OK) status = forget(file, store);
-  return status == SDB_OK ? insert(file, store, change) : status;
+  if (status != SDB_OK) return status;
+  if (!nothing) return insert(file, store, change);
+  change->applied = some;
+  return keep_remove(file, store, change);
 }
 
 /* Takes all out that the store holds. A remove that is kept already stays kept. */
@@ -211,7 +216,7 @@ static sdb_status remove_from(sdb_file *file, sdb_local_change *change) {
 /* ---- what is not objects ---- */
 
 sdb_status sdb_file_clear(sdb_file *file, sdb_file_store *store) {
-  bool some;
+  bool some = false;
   sdb_status status = clear_objects(file, store, &some);
   if (status == SDB_OK) status = forget(file, store);
   if (status != SDB_OK) return status;
