@@ -64,6 +64,7 @@ bool sdb_ranges_subtract(
     sdb_ranges *ranges, const sdb_mem *mem, sdb_uuid after, sdb_uuid before, uint32_t max) {
   bool open = sdb_uuid_is_nil(before);
   uint32_t kept = 0;
+  if (!open && !sdb_id_above(before, after)) return true; /* nothing lies between them */
   for (uint32_t i = 0; i < ranges->count; i++) {
     sdb_id_range range = ranges->list[i];
     bool apart =
