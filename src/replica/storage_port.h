@@ -86,8 +86,9 @@ typedef enum sdb_local_change_kind {
   SDB_LOCAL_PUT = 1,     /* store, id, event_id, client_id, object: ignored (`applied` false) unless
                              event_id is greater than that of the record there is */
   SDB_LOCAL_REMOVE,      /* store or SDB_LOCAL_ANY, id, event_id, keep: ignored if the record has a
-                             greater event_id; with `keep` a record of the remove stays; SDB_LOCAL_ANY
-                             is never kept, and sets `store` to where it was found */
+                             greater event_id; with `keep`, or where one is kept already, a record
+                             of the remove stays; SDB_LOCAL_ANY keeps none, and sets `store` to where
+                             it was found. In a singular store it is of whatever that holds */
   SDB_LOCAL_SINGULAR,    /* store, id, event_id, client_id, object: in place of whatever the store
                             holds; an empty object: it then holds none. As PUT, ignored unless newer */
   SDB_LOCAL_CLEAR,       /* store: all its objects and kept removes go, and its state */
@@ -106,7 +107,7 @@ typedef struct sdb_local_change {
   sdb_local_change_kind kind;
   uint16_t store;
   bool keep;
-  bool applied;               /* result, of PUT, REMOVE and SINGULAR: it changed what is held */
+  bool applied; /* result, of PUT, REMOVE, SINGULAR: an object came, changed or went */
   bool acknowledged, created; /* the replica's own */
   sdb_uuid id, event_id, client_id;
   sdb_slice object;
