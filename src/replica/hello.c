@@ -125,8 +125,6 @@ void sdb_hello_on_answer(sdb_replica *replica, const sdb_wire_message *message, 
 }
 
 void sdb_hello_on_silence(sdb_replica *replica) {
-  replica->link.brief = true;
-  for (size_t i = 0; i < replica->options.stores_count; i++)
-    replica->stores[i].awaiting = 0;
+  replica->link.brief = true; /* unless it comes late: then all that was asked for is still due */
   replica->status_due = true;
 }

@@ -75,9 +75,11 @@ static bool read_retry_after(sdb_replica *replica, sdb_slice reason, uint64_t ra
     uint32_t at = list + 1 + i;
     if (sdb_json_at(json, at)->type != SDB_JSON_NUMBER || !sdb_json_uint64(json, at, &range[i]))
       return false;
-    if (range[i] > SDB_REPLICA_RETRY_AFTER_MAX_MS) range[i] = SDB_REPLICA_RETRY_AFTER_MAX_MS;
   }
-  return range[0] <= range[1];
+  bool ordered = range[0] <= range[1];
+  for (uint32_t i = 0; i < 2; i++)
+    if (range[i] > SDB_REPLICA_RETRY_AFTER_MAX_MS) range[i] = SDB_REPLICA_RETRY_AFTER_MAX_MS;
+  return ordered;
 }
 
 static void wait_for_next_try(sdb_replica *replica, sdb_slice reason, uint64_t now_ms) {
@@ -106,20 +108,37 @@ static void show_token(sdb_replica *replica) {
   sdb_link_end_message(replica);
 }
 
+/* False: no memory, and the one there was stays. */
+static bool keep_token(sdb_replica *replica, sdb_slice token) {
+  sdb_buffer made;
+  sdb_buffer_init(&made, replica->mem, SDB_REPLICA_TOKEN_SIZE_MAX);
+  sdb_buffer_append_slice(&made, token);
+  if (made.status != SDB_OK) return false;
+  sdb_buffer_free(&replica->token);
+  replica->token = made;
+  return true;
+}
+
+/* When the next is to be asked for: before this one ends, and not too soon after the last time. */
+static uint64_t next_ask_ms(const sdb_link *link, uint64_t lifetime_ms, uint64_t now_ms) {
+  uint64_t early_ms = lifetime_ms / 4;
+  if (early_ms > SDB_REPLICA_TOKEN_BEFORE_MS) early_ms = SDB_REPLICA_TOKEN_BEFORE_MS;
+  uint64_t wait_ms = lifetime_ms - early_ms;
+  if (wait_ms >= UINT64_MAX - now_ms) return UINT64_MAX;
+  uint64_t soonest_ms = link->token_asked_ms + SDB_REPLICA_TOKEN_AGAIN_MS;
+  return now_ms + wait_ms > soonest_ms ? now_ms + wait_ms : soonest_ms;
+}
+
 bool sdb_replica_on_token(
     sdb_replica *replica, sdb_slice token, uint64_t lifetime_ms, uint64_t now_ms) {
   sdb_link *link = &replica->link;
   SDB_ASSERT(token.size > 0 && token.size <= SDB_REPLICA_TOKEN_SIZE_MAX);
-  sdb_buffer_reset(&replica->token);
-  sdb_buffer_append_slice(&replica->token, token);
-  if (replica->token.status != SDB_OK) return false;
+  if (!keep_token(replica, token)) return false;
   link->token_refused = false;
   link->token_ask_ms = UINT64_MAX;
-  if (lifetime_ms > 0 && replica->options.needs_token) {
-    uint64_t early_ms = lifetime_ms / 4;
-    if (early_ms > SDB_REPLICA_TOKEN_BEFORE_MS) early_ms = SDB_REPLICA_TOKEN_BEFORE_MS;
-    link->token_ask_ms = now_ms + lifetime_ms - early_ms;
-  }
+  if (lifetime_ms > 0 && replica->options.needs_token)
+    link->token_ask_ms = next_ask_ms(link, lifetime_ms, now_ms);
+  link->token_untried = !replica->connect_due;
   if (link->state == SDB_LINK_OPEN) show_token(replica);
   if (link->state == SDB_LINK_UNAUTHORIZED) {
     /* The first other token is tried at once; who gives one bad token after another waits. */
@@ -132,6 +151,11 @@ bool sdb_replica_on_token(
 
 static void on_unauthorized(sdb_replica *replica, uint64_t now_ms) {
   sdb_link *link = &replica->link;
+  if (link->token_untried) { /* it was the one before that was refused */
+    link->next_try_ms = now_ms;
+    set_state(replica, SDB_LINK_WAITING, now_ms);
+    return;
+  }
   link->token_refused = true;
   link->refusals++;
   set_state(replica, SDB_LINK_UNAUTHORIZED, now_ms);
@@ -147,6 +171,7 @@ static void on_unauthorized(sdb_replica *replica, uint64_t now_ms) {
 
 static void begin_connection(sdb_replica *replica, uint64_t now_ms) {
   replica->connect_due = true;
+  replica->link.token_untried = false;
   set_state(replica, SDB_LINK_CONNECTING, now_ms);
 }
 
@@ -174,6 +199,7 @@ void sdb_replica_on_opened(sdb_replica *replica, uint64_t now_ms) {
   link->problem[0] = 0;
   set_state(replica, SDB_LINK_OPEN, now_ms);
   sdb_hello_send(replica);
+  if (link->token_untried && !replica->options.token_in_hello) show_token(replica);
   replica->send_due = true;
 }
 
@@ -185,6 +211,7 @@ static void end_connection(sdb_replica *replica, unsigned code, uint64_t now_ms)
   if (link->state == SDB_LINK_OPEN && now_ms - link->since_ms >= SDB_REPLICA_STABLE_MS)
     link->attempts = 0;
   if (link->greeted) link->refusals = 0;
+  link->state = SDB_LINK_WAITING; /* whatever fails below, there is nothing left to disconnect */
   replica->connect_due = false;
   sdb_buffer_reset(&replica->sends);
   replica->sends_given = 0;
@@ -223,9 +250,10 @@ void sdb_replica_on_closed(
 static bool disconnect(sdb_replica *replica, unsigned code, uint64_t now_ms) {
   sdb_link *link = &replica->link;
   if (link->state != SDB_LINK_OPEN && link->state != SDB_LINK_CONNECTING) return false;
-  /* A CONNECT that was not given yet needs no DISCONNECT. */
-  replica->disconnect_due = !replica->connect_due;
-  replica->disconnect_code = code;
+  if (!replica->connect_due) { /* a CONNECT that was not given yet needs no DISCONNECT */
+    replica->disconnect_due = true;
+    replica->disconnect_code = code;
+  }
   end_connection(replica, code, now_ms);
   return true;
 }

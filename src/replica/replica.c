@@ -240,7 +240,10 @@ void sdb_replica_on_message(sdb_replica *replica, sdb_slice text, uint64_t now_m
     take_message(replica, &message, now_ms);
   } else if (status == SDB_NO_MEMORY) {
     sdb_link_drop(replica, SDB_CLOSE_OVERLOADED, "out of memory", now_ms);
-  } else if (status != SDB_UNKNOWN_TYPE) {
+  } else if (status == SDB_UNKNOWN_TYPE) {
+    replica->link.heard_ms = now_ms; /* it lives */
+    replica->link.pinged = false;
+  } else {
     /* What it meant cannot be known, and to go on without it could lose an event. */
     sdb_link_drop(replica, SDB_CLOSE_BAD_MESSAGE, error.message, now_ms);
   }

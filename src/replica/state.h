@@ -129,8 +129,9 @@ typedef struct sdb_link {
   bool brief;   /* no server_hello came in time: the server knows only the brief's messages */
   bool pinged;
   bool token_refused;
-  uint32_t attempts; /* since a connection was stable */
-  uint32_t refusals; /* of tokens, one after another */
+  bool token_untried; /* no connection was begun with it yet */
+  uint32_t attempts;  /* since a connection was stable */
+  uint32_t refusals;  /* of tokens, one after another */
   uint64_t next_try_ms, since_ms, heard_ms;
   uint64_t not_now_ms;    /* the server asked to be left alone until then */
   uint64_t push_timer_ms; /* not later than the first push times out */
