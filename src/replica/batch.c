@@ -79,11 +79,8 @@ void sdb_batch_note_state(sdb_replica *replica, uint16_t store) {
 bool sdb_batch_hold(sdb_replica *replica, sdb_replica_call *call) {
   sdb_batch *batch = open_batch(replica);
   if (!batch) return false;
-  sdb_replica_call **last = &batch->calls;
-  while (*last)
-    last = &(*last)->next;
-  call->next = NULL;
-  *last = call;
+  call->status = SDB_OK; /* of what it read before, it may have been another */
+  sdb_call_append(&batch->calls, call);
   return true;
 }
 
@@ -149,14 +146,6 @@ void sdb_replica_stage(sdb_replica *replica, sdb_local_op *op) {
 
 /* ---- what came back ---- */
 
-static void finish_calls(sdb_replica *replica, sdb_batch *batch) {
-  while (batch->calls) {
-    sdb_replica_call *call = batch->calls;
-    batch->calls = call->next;
-    sdb_replica_finish(replica, call, SDB_OK);
-  }
-}
-
 /* Those that were stored may be sent. */
 static void release_pushes(sdb_replica *replica, const sdb_batch *batch) {
   if (!batch->commit.durable) return;
@@ -172,11 +161,8 @@ static void release_pushes(sdb_replica *replica, const sdb_batch *batch) {
 
 /* Its changes are not told: the application will list everything anew. */
 static void drop_batch(sdb_replica *replica, sdb_batch *batch) {
-  sdb_replica_call **last = &replica->held;
-  while (*last)
-    last = &(*last)->next;
-  *last = batch->calls;
-  batch->calls = NULL;
+  while (batch->calls)
+    sdb_call_append(&replica->held, sdb_call_take(&batch->calls));
   sdb_batch_free(replica, batch);
 }
 
@@ -188,10 +174,9 @@ void sdb_batch_on_completed(sdb_replica *replica, sdb_batch *batch, uint64_t now
     return;
   }
   release_pushes(replica, batch);
-  finish_calls(replica, batch);
   batch->next = NULL;
-  *replica->committed_last = batch;
-  replica->committed_last = &batch->next;
+  *(replica->committed ? &replica->committed_last->next : &replica->committed) = batch;
+  replica->committed_last = batch;
 }
 
 /* What was staged for the storage that failed is not given to it. */

@@ -1,5 +1,7 @@
 /* replica/outputs.c: what the owner is to do: messages first, then what is said of the connection,
- * then what changed, then the answers to requests, which so come behind the changes they made. */
+ * then changes and answers, in the order in which the storage did them: the answer to a push behind
+ * the changes it made, and a read before the changes of a batch that it did not see.
+ */
 #include "base/error.h"
 #include "replica/state.h"
 
@@ -11,13 +13,26 @@ void sdb_call_free(sdb_replica *replica, sdb_replica_call *call) {
   sdb_mem_free(replica->mem, call);
 }
 
+void sdb_call_append(sdb_replica_call **list, sdb_replica_call *call) {
+  while (*list)
+    list = &(*list)->next;
+  call->next = NULL;
+  *list = call;
+}
+
+sdb_replica_call *sdb_call_take(sdb_replica_call **list) {
+  sdb_replica_call *call = *list;
+  *list = call->next;
+  call->next = NULL;
+  return call;
+}
+
+/* Behind the batches that are still to be told. */
 void sdb_replica_finish(sdb_replica *replica, sdb_replica_call *call, sdb_status status) {
   call->status = status;
   if (status != SDB_OK && call->error.status != status)
     sdb_error_set(&call->error, status, sdb_status_text(status), NULL, NULL);
-  call->next = NULL;
-  *replica->done_last = call;
-  replica->done_last = &call->next;
+  sdb_call_append(replica->committed ? &replica->committed_last->calls : &replica->done, call);
 }
 
 static void free_given(sdb_replica *replica) {
@@ -79,29 +94,21 @@ static bool next_reset(sdb_replica *replica, sdb_replica_output *output) {
   return false;
 }
 
-/* Goes over the committed batches. One is freed when the output behind its last change is asked for,
- * so that what was given stays valid until then. */
+/* False: the oldest batch has no more, and is gone; its calls are done. What was given stays valid,
+ * for this is asked only when the next output is. */
 static bool next_change(sdb_replica *replica, sdb_replica_output *output) {
-  while (replica->committed) {
-    sdb_batch *batch = replica->committed;
-    while (batch->told < batch->commit.count) {
-      const sdb_local_change *change = &batch->commit.changes[batch->told++];
-      output->kind = SDB_REPLICA_CHANGE;
-      output->store = change->store;
-      if (sdb_view_of_change(replica, change, &output->change)) return true;
-    }
-    replica->committed = batch->next;
-    if (!replica->committed) replica->committed_last = &replica->committed;
-    sdb_batch_free(replica, batch);
+  sdb_batch *batch = replica->committed;
+  while (batch->told < batch->commit.count) {
+    const sdb_local_change *change = &batch->commit.changes[batch->told++];
+    output->kind = SDB_REPLICA_CHANGE;
+    output->store = change->store;
+    if (sdb_view_of_change(replica, change, &output->change)) return true;
   }
+  replica->committed = batch->next;
+  replica->done = batch->calls;
+  batch->calls = NULL;
+  sdb_batch_free(replica, batch);
   return false;
-}
-
-static sdb_replica_call *take_done(sdb_replica *replica) {
-  sdb_replica_call *call = replica->done;
-  replica->done = call->next;
-  if (!replica->done) replica->done_last = &replica->done;
-  return replica->given_call = call;
 }
 
 /* False: it could not be read, and the application is to list the store anew. */
@@ -113,14 +120,14 @@ static bool give_refreshed(
     sdb_view_of_refresh(replica, call, &output->change);
     return true;
   }
-  replica->stores[call->request.store].reset_due = true;
+  sdb_replica_note_reset(replica, call->request.store);
   return false;
 }
 
 static bool next_done(sdb_replica *replica, sdb_replica_output *output) {
   while (replica->done) {
     free_given(replica);
-    sdb_replica_call *call = take_done(replica);
+    sdb_replica_call *call = replica->given_call = sdb_call_take(&replica->done);
     if (call->internal) {
       if (give_refreshed(replica, call, output)) return true;
       continue;
@@ -138,11 +145,26 @@ static bool next_done(sdb_replica *replica, sdb_replica_output *output) {
   return false;
 }
 
+/* Calls that are done come before the oldest batch that is not told. */
+static bool next_of_storage(sdb_replica *replica, sdb_replica_output *output) {
+  for (;;) {
+    if (next_done(replica, output)) return true;
+    if (!replica->committed) return false;
+    if (next_change(replica, output)) return true;
+  }
+}
+
+bool sdb_replica_has_output(const sdb_replica *replica) {
+  bool of_link = replica->disconnect_due || replica->storage_failed_due || replica->ask_due ||
+                 replica->connect_due || replica->status_due;
+  return of_link || replica->committed || replica->done || replica->sends.size > 0;
+}
+
 bool sdb_replica_next_output(sdb_replica *replica, sdb_replica_output *output) {
   free_given(replica);
   memset(output, 0, sizeof(*output));
   if (next_send(replica, output) || next_of_link(replica, output) || next_reset(replica, output) ||
-      next_change(replica, output) || next_done(replica, output))
+      next_of_storage(replica, output))
     return true;
   memset(output, 0, sizeof(*output));
   output->kind = SDB_REPLICA_STATUS;

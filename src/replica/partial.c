@@ -33,7 +33,7 @@ void sdb_partials_drop_all(sdb_replica *replica) {
       sdb_partial_drop(replica, partial);
       /* Without memory for it the application is to list the store anew. */
       if (!sdb_batch_view(replica, store, id, (sdb_uuid){{0}})) {
-        replica->stores[store].reset_due = true;
+        sdb_replica_note_reset(replica, store);
       }
     }
   }

@@ -29,9 +29,7 @@ static void init(sdb_replica *replica, const sdb_replica_options *options) {
   replica->options = *options;
   replica->mem = mem;
   replica->staged_last = &replica->staged;
-  replica->committed_last = &replica->committed;
   replica->waiting_last = &replica->waiting;
-  replica->done_last = &replica->done;
   sdb_table_init(&replica->pending_by_client, mem);
   sdb_table_init(&replica->pending_by_object, mem);
   sdb_table_init(&replica->partials, mem);
@@ -130,18 +128,19 @@ void sdb_replica_destroy(sdb_replica *replica) {
 
 /* ---- the storage ---- */
 
-void sdb_replica_flush(sdb_replica *replica, uint64_t now_ms) {
+bool sdb_replica_flush(sdb_replica *replica, uint64_t now_ms) {
   if (replica->sends.status != SDB_OK)
     sdb_link_drop(replica, SDB_CLOSE_OVERLOADED, "out of memory", now_ms);
   if (replica->send_due && replica->loaded) sdb_send_pushes(replica, now_ms);
   sdb_batch_close(replica, now_ms);
   sdb_local_op *list = replica->staged;
-  if (!list || !replica->storage) return;
+  if (!list || !replica->storage) return sdb_replica_has_output(replica);
   replica->staged = NULL;
   replica->staged_last = &replica->staged;
   for (sdb_local_op *op = list; op; op = op->next)
     replica->ops_out++;
   replica->storage->submit(replica->storage->self, list);
+  return true;
 }
 
 static void on_read(sdb_replica *replica, sdb_replica_call *call, sdb_status status) {

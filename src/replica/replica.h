@@ -4,7 +4,8 @@
  * Inputs are functions below; they never call back. What follows from them is staged and drained by
  * the owner at the end of its turn, until nothing is left:
  *   sdb_replica_flush()        hands the staged operations to the local storage
- *   sdb_replica_next_output()  until it says false; it may stage a read: then flush again
+ *   sdb_replica_next_output()  until it says false; then flush again, until that says false too: an
+ *                              output may have led to a read
  *   sdb_replica_deadline_ms()  when to call sdb_replica_on_timer at the latest
  *
  * `now_ms` is of a clock that never steps back, from any start: the wall clock decides nothing but
@@ -49,7 +50,8 @@ void sdb_replica_attach(sdb_replica *replica, const sdb_local_port *storage, uin
 /* Adds an unsynced push that was found elsewhere (a file that is damaged): before attach. Passed
  * over where it is known. */
 SDB_MUST_CHECK sdb_status sdb_replica_adopt(sdb_replica *replica, const sdb_local_pending *pending);
-void sdb_replica_flush(sdb_replica *replica, uint64_t now_ms);
+/* True: operations were submitted, or there are outputs. */
+bool sdb_replica_flush(sdb_replica *replica, uint64_t now_ms);
 void sdb_replica_on_completed(sdb_replica *replica, sdb_local_op *list, uint64_t now_ms);
 
 /* ---- the connection: one at a time, begun by a CONNECT output ---- */

@@ -175,10 +175,10 @@ struct sdb_replica {
   sdb_batch *batch; /* open */
   sdb_local_op *staged, **staged_last;
   size_t ops_out; /* at the storage */
-  sdb_batch *committed, **committed_last;
+  sdb_batch *committed, *committed_last;
   sdb_replica_call *waiting, **waiting_last; /* until loaded */
   sdb_replica_call *held;                    /* changes whose batch failed: done with the next */
-  sdb_replica_call *done, **done_last;
+  sdb_replica_call *done;       /* to be answered before what the oldest committed batch changed */
   sdb_replica_call *given_call; /* freed by the next output */
 
   sdb_buffer sends;               /* each a size_t and so many bytes */
@@ -193,6 +193,11 @@ struct sdb_replica {
 
 static inline const char *sdb_replica_store_name(const sdb_replica *replica, uint16_t store) {
   return sdb_store_wire_name(replica->options.stores[store]);
+}
+
+/* The application is told to list the store anew: what it was to be told is not to be had. */
+static inline void sdb_replica_note_reset(sdb_replica *replica, uint16_t store) {
+  replica->stores[store].reset_due = replica->status_due = true;
 }
 
 /* ---- batch.c ---- */
@@ -329,7 +334,12 @@ void sdb_replica_read_object(sdb_replica *replica, sdb_replica_call *call);
 SDB_MUST_CHECK bool sdb_view_refresh(sdb_replica *replica, uint16_t store, sdb_uuid id);
 
 /* ---- outputs.c ---- */
+/* Whether there may be an output. */
+bool sdb_replica_has_output(const sdb_replica *replica);
 void sdb_replica_finish(sdb_replica *replica, sdb_replica_call *call, sdb_status status);
+void sdb_call_append(sdb_replica_call **list, sdb_replica_call *call);
+/* The first one; the list is not empty. */
+sdb_replica_call *sdb_call_take(sdb_replica_call **list);
 void sdb_call_free(sdb_replica *replica, sdb_replica_call *call);
 
 #endif

@@ -84,7 +84,7 @@ static bool told_of_stale(
   if (!change->acknowledged) return false;
   if (change->created) return told_gone(told, NIL, change->client_id);
   if (!sdb_view_refresh(replica, change->store, change->id))
-    replica->stores[change->store].reset_due = true;
+    sdb_replica_note_reset(replica, change->store);
   return false;
 }
 
@@ -113,7 +113,7 @@ static bool told_of_view(
     return told_record(told, true, NIL, NIL);
   /* What is held decides; of a partial that is gone, whatever took its place has been told. */
   if (!change->created && !sdb_view_refresh(replica, change->store, change->id))
-    replica->stores[change->store].reset_due = true;
+    sdb_replica_note_reset(replica, change->store);
   return false;
 }
 

@@ -54,6 +54,7 @@ struct phone {
   sdb_status storage_failed;
   shown shown[SHOWN_MAX];
   size_t shown_count;
+  bool stale[STORES_COUNT]; /* to be listed: at the start, and after a reset */
   size_t changes;
   sdb_status done; /* of the last request */
   sdb_error error;
@@ -64,6 +65,8 @@ struct phone {
   uint64_t received;                               /* messages delivered to it */
   void (*on_connect)(phone *p);                    /* before its hello; NULL: nobody looks */
   void (*on_delivery)(phone *p, const char *text); /* before it gets a message */
+  /* The answer to a request whose tag is not the phone. */
+  void (*on_answer)(phone *p, const sdb_replica_output *output);
 };
 
 typedef struct world {
@@ -162,6 +165,7 @@ static inline void on_change(phone *p, uint16_t store, const sdb_client_change *
       else
         i++;
     }
+    p->stale[store] = true;
     return;
   }
   forget_shown(p, store, change->record.id, change->record.client_id);
@@ -171,7 +175,39 @@ static inline void on_change(phone *p, uint16_t store, const sdb_client_change *
   p->shown[p->shown_count++] = shown_of(store, &change->record);
 }
 
+/* A page of what it lists by itself. What changes have shown since is newer. */
+static inline void on_listed(phone *p, const sdb_replica_output *output) {
+  for (size_t i = 0; output->status == SDB_OK && i < output->records_count; i++) {
+    const sdb_client_record *from = &output->records[i];
+    bool known = false;
+    for (size_t j = 0; j < p->shown_count; j++)
+      known |=
+          p->shown[j].store == output->store && sdb_uuid_equal(p->shown[j].id, from->id) &&
+          (!sdb_uuid_is_nil(from->id) || sdb_uuid_equal(p->shown[j].client_id, from->client_id));
+    assert_true(p->shown_count < SHOWN_MAX);
+    if (!known) p->shown[p->shown_count++] = shown_of(output->store, from);
+  }
+}
+
+static inline void list_stale(phone *p) {
+  for (uint16_t i = 0; i < STORES_COUNT; i++) {
+    if (!p->stale[i]) continue;
+    p->stale[i] = false;
+    sdb_replica_request request = {
+        .kind = SDB_REPLICA_LIST, .tag = &p->stale, .store = i, .limit = 1000};
+    assert_true(sdb_replica_request_begin(p->replica, &request, p->world->now_ms));
+  }
+}
+
 static inline void on_done(phone *p, const sdb_replica_output *output) {
+  if (output->tag == &p->stale) {
+    on_listed(p, output);
+    return;
+  }
+  if (p->on_answer && output->tag != p) {
+    p->on_answer(p, output);
+    return;
+  }
   assert_ptr_equal(output->tag, p);
   p->done = output->status;
   p->client_id = output->client_id;
@@ -234,21 +270,17 @@ static inline void on_replica_output(phone *p, const sdb_replica_output *output)
 static inline bool phone_drain(phone *p) {
   sdb_replica_output output;
   bool any = false;
-  for (bool busy = true; busy;) {
-    busy = false;
-    sdb_replica_flush(p->replica, p->world->now_ms);
+  while (sdb_replica_flush(p->replica, p->world->now_ms) || p->completed) {
+    any = true;
     while (p->completed) {
       sdb_local_op *list = p->completed;
       p->completed = NULL;
       p->completed_last = &p->completed;
       sdb_replica_on_completed(p->replica, list, p->world->now_ms);
-      busy = true;
     }
-    while (sdb_replica_next_output(p->replica, &output)) {
+    while (sdb_replica_next_output(p->replica, &output))
       on_replica_output(p, &output);
-      busy = true;
-    }
-    any |= busy;
+    if (p->storage_failed == SDB_OK) list_stale(p);
   }
   return any;
 }
@@ -315,6 +347,7 @@ static inline bool phone_exchange(phone *p) {
     free(text);
     return true;
   }
+  if (l->peer) sdb_hub_on_output_level(w->h->hub, l->peer, 0, w->h->now_ms);
   if (text) {
     p->received++;
     if (p->on_delivery) p->on_delivery(p, text);
@@ -407,6 +440,8 @@ static inline void phone_start(phone *p) {
   phone_options(p, &options);
   assert_int_equal(sdb_replica_create(&options, &p->replica), SDB_OK);
   p->shown_count = 0;
+  for (int i = 0; i < STORES_COUNT; i++)
+    p->stale[i] = true;
   sdb_replica_attach(p->replica, sdb_memory_local_port(p->local), p->world->now_ms);
 }
 
