@@ -80,7 +80,7 @@ void sdb_dial_killed(sdb_conn *conn) {
 }
 
 static void free_dial(sdb_dial *dial, const sdb_mem *mem) {
-  sdb_tls_destroy(dial->tls);
+  sdb_tls_release(dial->tls);
   sdb_buffer_free(&dial->token);
   sdb_mem_free(mem, dial);
 }
@@ -309,6 +309,23 @@ static sdb_dial *new_dial(const sdb_mem *mem, const sdb_net_dial_options *option
   return NULL;
 }
 
+/* The system's CAs are some hundred certificates, 50 ms of work: kept for the next dial. */
+static sdb_status get_tls(
+    sdb_net *net, const sdb_net_dial_options *options, sdb_tls_context **tls, sdb_error *error) {
+  bool of_system = !options->tls_ca && !options->tls_insecure;
+  if (of_system && net->trust && net->mono_ms < net->trust_until_ms) {
+    *tls = sdb_tls_retain(net->trust);
+    return SDB_OK;
+  }
+  sdb_status status =
+      sdb_tls_create_client(net->mem, options->tls_ca, options->tls_insecure, tls, error);
+  if (status != SDB_OK || !of_system) return status;
+  sdb_tls_release(net->trust);
+  net->trust = sdb_tls_retain(*tls);
+  net->trust_until_ms = net->mono_ms + SDB_NET_TRUST_MS;
+  return SDB_OK;
+}
+
 static void begin(sdb_net *net, sdb_conn *conn) {
   sdb_dial *dial = conn->dial;
   dial->conn = conn;
@@ -324,26 +341,20 @@ static void begin(sdb_net *net, sdb_conn *conn) {
 
 sdb_status sdb_net_dial(
     sdb_net *net, const sdb_net_dial_options *options, sdb_conn **conn, sdb_error *error) {
+  sdb_status status = SDB_OK;
   if (net->shut_down) return sdb_error_set(error, SDB_CLOSED, "it was shut down", NULL, NULL);
   if (!is_token(options->token))
     return sdb_error_set(error, SDB_INVALID_ARGUMENT,
         "the token is too long, or has a character that no token has", NULL, NULL);
-  sdb_dial *dial = new_dial(net->mem, options);
-  if (!dial) return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
-  if (options->target->tls) {
-    sdb_status status =
-        sdb_tls_create_client(net->mem, options->tls_ca, options->tls_insecure, &dial->tls, error);
-    if (status != SDB_OK) {
-      free_dial(dial, net->mem);
-      return status;
-    }
-  }
   /* Between two runs of the loop the time of the last turn may be long ago. */
   net->mono_ms = sdb_platform_monotonic_us() / 1000;
-  sdb_conn *made = sdb_conn_create_dialled(net, dial);
+  sdb_dial *dial = new_dial(net->mem, options);
+  if (dial && options->target->tls) status = get_tls(net, options, &dial->tls, error);
+  sdb_conn *made = dial && status == SDB_OK ? sdb_conn_create_dialled(net, dial) : NULL;
   if (!made) {
-    free_dial(dial, net->mem);
-    return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
+    if (dial) free_dial(dial, net->mem);
+    return status != SDB_OK ? status
+                            : sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
   }
   made->tag = options->tag;
   *conn = made;

@@ -20,6 +20,7 @@
 #define SDB_NET_ACCEPT_PAUSE_MS 200     /* when out of file descriptors */
 #define SDB_NET_NEVER_MS (UINT64_C(1) << 62)
 #define SDB_NET_ACCEPTS_PER_TURN 64
+#define SDB_NET_TRUST_MS (60 * 60 * 1000)
 #define SDB_NET_RANDOM_SIZE 256
 #define SDB_NET_WRITE_PER_TURN (1024 * 1024) /* bytes of one connection */
 
@@ -41,7 +42,9 @@ struct sdb_net {
   struct event_base *base;
   struct event *wake_event, *timer_event;
   sdb_listener *listeners;
-  sdb_tls_context *tls; /* for those who are accepted; NULL: plain */
+  sdb_tls_context *tls;    /* for those who are accepted; NULL: plain */
+  sdb_tls_context *trust;  /* in the system's CAs, for those who are dialled; NULL: not read yet */
+  uint64_t trust_until_ms; /* mono: then they are read anew */
   sdb_deflate *deflate;
 
   uint64_t now_ms;          /* wall clock */

@@ -95,7 +95,8 @@ void sdb_net_destroy(sdb_net *net) {
     }
   }
   sdb_conn_reap(net);
-  sdb_tls_destroy(net->tls);
+  sdb_tls_release(net->tls);
+  sdb_tls_release(net->trust);
   sdb_deflate_destroy(net->deflate);
   if (net->wake_event) event_free(net->wake_event);
   if (net->timer_event) event_free(net->timer_event);

@@ -11,8 +11,6 @@
 #include <pthread.h>
 #include <signal.h>
 
-#define RUNNING_MAX 32 /* threads of this process; one whose name server is silent lasts long */
-
 struct sdb_lookup {
   pthread_mutex_t lock;
   unsigned holders;
@@ -75,7 +73,7 @@ static bool start_thread(sdb_lookup *lookup) {
 }
 
 sdb_lookup *sdb_lookup_start(sdb_net *net, const char *host, const char *port) {
-  bool room = atomic_fetch_add(&running, 1) < RUNNING_MAX;
+  bool room = atomic_fetch_add(&running, 1) < SDB_LOOKUPS_MAX;
   sdb_lookup *lookup = room ? sdb_mem_zero(sdb_platform_mem(), sizeof(*lookup)) : NULL;
   if (lookup) {
     SDB_ASSERT(strlen(host) < sizeof(lookup->host) && strlen(port) < sizeof(lookup->port));

@@ -9,6 +9,10 @@
 #include "net/net.h"
 #include <netdb.h>
 
+/* Threads of this process: one whose name server is silent lasts long, and whoever gave it up may
+ * begin another. */
+#define SDB_LOOKUPS_MAX 256
+
 typedef struct sdb_lookup sdb_lookup;
 
 /* The addresses of a host that is one; NULL: it is a name, or there is no memory. Freed with

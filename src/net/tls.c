@@ -19,6 +19,7 @@
 
 struct sdb_tls_context {
   const sdb_mem *mem;
+  unsigned holders;
   SSL_CTX *ctx;
   BIO_METHOD *method;
 };
@@ -113,10 +114,11 @@ static sdb_tls_context *new_context(const sdb_mem *mem, const SSL_METHOD *protoc
   sdb_tls_context *made = sdb_mem_zero(mem, sizeof(*made));
   if (!made) return NULL;
   made->mem = mem;
+  made->holders = 1;
   made->method = make_method();
   made->ctx = SSL_CTX_new(protocol);
   if (!made->ctx || !made->method) {
-    sdb_tls_destroy(made);
+    sdb_tls_release(made);
     ERR_clear_error();
     return NULL;
   }
@@ -138,7 +140,7 @@ sdb_status sdb_tls_create(const sdb_mem *mem, const char *cert, const char *key,
   SSL_CTX_set_alpn_select_cb(made->ctx, choose_protocol, NULL);
   sdb_status status = load_files(made->ctx, cert, key, error);
   if (status != SDB_OK) {
-    sdb_tls_destroy(made);
+    sdb_tls_release(made);
     return status;
   }
   *context = made;
@@ -153,13 +155,13 @@ sdb_status sdb_tls_create_client(const sdb_mem *mem, const char *ca, bool insecu
   SSL_CTX_set_verify(made->ctx, insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
   ERR_clear_error();
   if (SSL_CTX_set_alpn_protos(made->ctx, OURS, sizeof(OURS) - 1) != 0) {
-    sdb_tls_destroy(made);
+    sdb_tls_release(made);
     return sdb_error_set(error, SDB_NO_MEMORY, "out of memory", NULL, NULL);
   }
   int loaded =
       ca ? SSL_CTX_load_verify_file(made->ctx, ca) : SSL_CTX_set_default_verify_paths(made->ctx);
   if (loaded != 1 && !insecure) {
-    sdb_tls_destroy(made);
+    sdb_tls_release(made);
     return refuse(error, "cannot use the CA file ", ca ? ca : "of the system");
   }
   ERR_clear_error();
@@ -167,8 +169,13 @@ sdb_status sdb_tls_create_client(const sdb_mem *mem, const char *ca, bool insecu
   return SDB_OK;
 }
 
-void sdb_tls_destroy(sdb_tls_context *context) {
-  if (!context) return;
+sdb_tls_context *sdb_tls_retain(sdb_tls_context *context) {
+  context->holders++;
+  return context;
+}
+
+void sdb_tls_release(sdb_tls_context *context) {
+  if (!context || --context->holders > 0) return;
   SSL_CTX_free(context->ctx);
   BIO_meth_free(context->method);
   sdb_mem_free(context->mem, context);

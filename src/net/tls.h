@@ -13,12 +13,16 @@ SDB_MUST_CHECK sdb_status sdb_tls_create(const sdb_mem *mem, const char *cert, c
     sdb_tls_context **context, sdb_error *error);
 
 /* For connections that we make: their certificates must come from `ca`, a PEM file; NULL: from the
- * system's; `insecure`: from anywhere. SDB_IO: the file cannot be read; SDB_NO_MEMORY. */
+ * system's; `insecure`: from anywhere, and `ca` is not read. SDB_IO: the file cannot be read;
+ * SDB_NO_MEMORY. */
 SDB_MUST_CHECK sdb_status sdb_tls_create_client(
     const sdb_mem *mem, const char *ca, bool insecure, sdb_tls_context **context, sdb_error *error);
 
-/* NULL is allowed. */
-void sdb_tls_destroy(sdb_tls_context *context);
+/* Counts another holder, and gives `context` back. */
+sdb_tls_context *sdb_tls_retain(sdb_tls_context *context);
+
+/* Lets go of it; the last holder frees it. NULL is allowed. */
+void sdb_tls_release(sdb_tls_context *context);
 
 /* The server's side of a connection: the state for SDB_TRANSPORT_TLS, which does the handshake as
  * it reads. NULL: out of memory. */

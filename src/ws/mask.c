@@ -11,13 +11,19 @@ void sdb_ws_mask(
   unsigned char turned[8];
   for (unsigned i = 0; i < 8; i++)
     turned[i] = key[(phase + i) & 3];
-  uint64_t key8, eight;
+  uint64_t key8, eight[4];
   memcpy(&key8, turned, 8);
   size_t at = 0;
+  for (; at + sizeof(eight) <= size; at += sizeof(eight)) {
+    memcpy(eight, from + at, sizeof(eight));
+    for (size_t i = 0; i < 4; i++)
+      eight[i] ^= key8;
+    memcpy(to + at, eight, sizeof(eight));
+  }
   for (; at + 8 <= size; at += 8) {
-    memcpy(&eight, from + at, 8);
-    eight ^= key8;
-    memcpy(to + at, &eight, 8);
+    memcpy(eight, from + at, 8);
+    eight[0] ^= key8;
+    memcpy(to + at, eight, 8);
   }
   for (size_t i = 0; at + i < size; i++)
     to[at + i] = (char)(from[at + i] ^ (char)turned[i]);

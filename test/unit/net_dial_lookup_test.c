@@ -1,6 +1,7 @@
 /* Tests of dialled connections whose host is a name: lookups, and the addresses that they give. */
 #include "dial_fixture.h"
 #include "names.h"
+#include "net/resolve.h"
 
 static void dial_name(dialler *d, const char *host, uint16_t port) {
   char url[64];
@@ -116,7 +117,6 @@ static void a_lookup_may_outlive_its_connection_and_its_net(void **state) {
 }
 
 static void too_many_lookups_at_once_are_refused(void **state) {
-  enum { MAX = 32 };
   dialler *d = dialler_new();
   size_t before = names_finished();
   (void)state;
@@ -129,7 +129,7 @@ static void too_many_lookups_at_once_are_refused(void **state) {
   }
   assert_string_equal(d->problem, "no thread is to be had to look the host's name up");
   size_t running = sdb_net_connections(d->net);
-  assert_true(running <= MAX && running > MAX / 2);
+  assert_true(running <= SDB_LOOKUPS_MAX && running > SDB_LOOKUPS_MAX / 2);
   names_hold(false);
   UNTIL(d, NULL, names_finished() == before + running);
   dialler_free(d);

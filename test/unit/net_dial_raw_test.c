@@ -78,7 +78,7 @@ static void a_server_that_never_answers_times_out(void **state) {
   dialler *d = dialler_new();
   raw *r = raw_listen();
   (void)state;
-  d->options.handshake_timeout_ms = 50;
+  d->options.handshake_timeout_ms = 300;
   dialler_dial_port(d, "ws", r->port);
   raw_expect_request(r, d);
   raw_take(r, r->in_size);
@@ -89,19 +89,16 @@ static void a_server_that_never_answers_times_out(void **state) {
   dialler_free(d);
 }
 
+/* The net's clock stands still while nobody runs it. */
 static void the_time_for_it_begins_with_the_dialling(void **state) {
   dialler *d = dialler_new();
   raw *r = raw_listen();
   (void)state;
-  d->options.handshake_timeout_ms = 200;
-  dialler_dial_port(d, "ws", r->port);
-  expect_end(d, NULL, 1006, "", "in time");
-  /* The net's clock stands still while nobody runs it. */
-  uint64_t until_us = sdb_platform_monotonic_us() + 300 * 1000;
+  d->options.handshake_timeout_ms = 500;
+  assert_int_equal(sdb_net_create(&d->options, &d->net, NULL), SDB_OK);
+  uint64_t until_us = sdb_platform_monotonic_us() + 510 * 1000;
   while (sdb_platform_monotonic_us() < until_us)
-    ;
-  raw_accepted(r);
-  raw_hang_up(r);
+    usleep(1000);
   dialler_dial_port(d, "ws", r->port);
   raw_open_with(r, d, "");
   raw_free(r);

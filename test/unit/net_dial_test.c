@@ -411,7 +411,7 @@ static void a_paused_connection_hears_nothing_until_it_goes_on(void **state) {
 static void a_silent_server_is_pinged_and_then_given_up(void **state) {
   dialler *d = dialler_new();
   (void)state;
-  d->options.ping_interval_ms = 20;
+  d->options.ping_interval_ms = 100;
   raw *r = raw_opened(d);
   raw_expect_frame(r, d, 0x89, "", 0);
   raw_send(r, "\x8a\x00", 2); /* alive: pinged again */

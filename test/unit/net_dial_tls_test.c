@@ -115,6 +115,22 @@ static void a_certificate_that_nobody_trusts_is_refused(void **state) {
       "127.0.0.1", files.expired, files.expired, "TLS failed: certificate has expired");
 }
 
+static void the_systems_trust_is_kept_for_the_next_dial(void **state) {
+  fixture *f = server_with(files.cert);
+  dialler *d = dialler_new();
+  (void)state;
+  for (size_t i = 1; i <= 3; i++) {
+    dialler_dial_port(d, "wss", f->port);
+    UNTIL(d, f, d->closed == i);
+    assert_string_equal(d->problem, "TLS failed: self-signed certificate");
+  }
+  d->dial.tls_ca = files.cert; /* and only for those who asked for it */
+  dialler_dial_port(d, "wss", f->port);
+  UNTIL(d, f, d->opened == 1);
+  dialler_free(d);
+  fixture_free(f);
+}
+
 static void with_tls_insecure_any_certificate_does(void **state) {
   const char *certs[] = {files.cert, files.other, files.expired};
   (void)state;
@@ -242,7 +258,7 @@ static void a_handshake_that_stalls_times_out_asleep(void **state) {
   dialler *d = dialler_new();
   raw *r = raw_listen();
   (void)state;
-  d->options.handshake_timeout_ms = 100;
+  d->options.handshake_timeout_ms = 300;
   d->options.handler.turn_end = count_turn;
   turns = 0;
   dialler_dial_port(d, "wss", r->port);
@@ -331,6 +347,7 @@ int main(void) {
       cmocka_unit_test(a_name_is_verified_as_such),
       cmocka_unit_test(a_certificate_of_another_host_is_refused),
       cmocka_unit_test(a_certificate_that_nobody_trusts_is_refused),
+      cmocka_unit_test(the_systems_trust_is_kept_for_the_next_dial),
       cmocka_unit_test(with_tls_insecure_any_certificate_does),
       cmocka_unit_test(a_ca_file_that_cannot_be_read_is_no_dial),
       cmocka_unit_test(large_messages_go_both_ways),
