@@ -43,9 +43,21 @@ static bool move_head(sdb_replica *replica, const event *e) {
   return true;
 }
 
+/* It moves nothing, but that a device which holds an object has a head: one that says it was never
+ * synced is taken to hold nothing, and is not told of removes. */
+static bool take_out_of_order(sdb_replica *replica, const event *e) {
+  sdb_replica_store *store = &replica->stores[e->store];
+  if (!sdb_uuid_is_nil(store->head)) return true;
+  store->head = e->event_id;
+  sdb_batch_note_state(replica, e->store);
+  sdb_id_range below = {(sdb_uuid){{0}}, e->event_id};
+  return store->singular ||
+         sdb_ranges_add(&store->missing, replica->mem, below, replica->ranges_max);
+}
+
 static bool take_position(sdb_replica *replica, const event *e) {
   sdb_replica_store *store = &replica->stores[e->store];
-  if (is_out_of_order(replica, e)) return true;
+  if (is_out_of_order(replica, e)) return take_out_of_order(replica, e);
   bool live = !replica->link.greeted || sdb_id_above(e->event_id, store->told_head);
   if (!live && store->wanted > 0 && store->window != SDB_REPLICA_WINDOW_ALL) store->wanted--;
   if (sdb_id_above(e->event_id, store->head)) {

@@ -175,9 +175,8 @@ static void server_acts(model *m) {
     break;
   case 3:
     if (!m->partial) break;
-    m->partial = 0;
     request.kind = random_below(m, 2) ? SDB_REQUEST_PARTIAL_COMMIT : SDB_REQUEST_PARTIAL_ABORT;
-    server_ask(m->w, request);
+    if (server_ask(m->w, request)->status == SDB_OK) m->partial = 0;
     break;
   }
 }

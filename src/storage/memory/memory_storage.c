@@ -152,13 +152,18 @@ static size_t count_writes(const sdb_op *list) {
   return writes;
 }
 
+static bool is_read(const sdb_op *op) {
+  return op->kind == SDB_OP_PAGE || op->kind == SDB_OP_OBJECT;
+}
+
+/* Reads see what is committed: never what the transaction would have made of it. */
 static void run_to_fail(sdb_memory_storage *storage, sdb_op *list) {
   sdb_memory_state copy;
   bool copied = sdb_memory_state_copy(&copy, &storage->state);
   storage->commits_to_fail--;
   storage->stats.commits_failed++;
   for (sdb_op *op = list; op; op = op->next) {
-    if (copied) carry_out(storage, &copy, op);
+    if (copied) carry_out(storage, is_read(op) ? &storage->state : &copy, op);
     if (copied && !needs_commit(&storage->state, op)) continue;
     op->status = SDB_UNAVAILABLE;
     if (op->kind == SDB_OP_WRITE) SDB_CONTAINER_OF(op, sdb_op_write, op)->duplicate = false;
