@@ -152,6 +152,8 @@ static bool take_message(sdb_replica *replica, event *e) {
   if (store < 0) return true; /* of a store that this application does not use */
   e->store = (uint16_t)store;
   e->positioned = true;
+  if (e->pending && e->pending->store != e->store)
+    e->pending = NULL; /* it answers something else */
   end_partial(replica, e->id);
   sdb_slice object =
       removes ? sdb_slice_make(NULL, 0) : sdb_json_raw(message->json, message->object);

@@ -76,6 +76,38 @@ static bool is_true(const sdb_json *json, uint32_t at) {
   return at != 0 && sdb_json_at(json, at)->type == SDB_JSON_TRUE;
 }
 
+static bool is_null(const sdb_json *json, uint32_t at) {
+  return at == 0 || sdb_json_at(json, at)->type == SDB_JSON_NULL;
+}
+
+/* What the server says of the store; 0: it does not know it. */
+static uint32_t find_answer(
+    const sdb_replica *replica, const sdb_wire_message *message, uint16_t index) {
+  if (message->stores == 0) return 0;
+  sdb_slice name = sdb_slice_of(sdb_replica_store_name(replica, index));
+  uint32_t at = sdb_json_member(message->json, message->stores, name);
+  return is_null(message->json, at) ? 0 : at;
+}
+
+/* Whether its fields are of their kinds: a head that is not understood is not none. */
+static bool is_answer(const sdb_json *json, uint32_t at) {
+  sdb_uuid id;
+  if (at == 0) return true;
+  if (sdb_json_at(json, at)->type != SDB_JSON_OBJECT) return false;
+  uint32_t head = sdb_json_member(json, at, sdb_slice_of("head"));
+  uint32_t reset = sdb_json_member(json, at, sdb_slice_of("reset"));
+  return (is_null(json, head) || sdb_wire_uuid(json, head, &id)) &&
+         (is_null(json, reset) || is_true(json, reset) ||
+             sdb_json_at(json, reset)->type == SDB_JSON_FALSE);
+}
+
+static bool is_understood(const sdb_replica *replica, const sdb_wire_message *message) {
+  bool understood = true;
+  for (uint16_t i = 0; i < replica->options.stores_count; i++)
+    understood &= is_answer(message->json, find_answer(replica, message, i));
+  return understood;
+}
+
 /* `at`: what the server says of the store; 0: it does not know it. False: no memory. */
 static bool take_store(
     sdb_replica *replica, uint16_t index, const sdb_json *json, uint32_t at, bool other_database) {
@@ -86,7 +118,7 @@ static bool take_store(
   }
   uint32_t head = sdb_json_member(json, at, sdb_slice_of("head"));
   sdb_uuid told = {{0}};
-  if (head == 0 || !sdb_wire_uuid(json, head, &told)) told = (sdb_uuid){{0}};
+  if (is_null(json, head) || !sdb_wire_uuid(json, head, &told)) told = (sdb_uuid){{0}};
   bool reset = is_true(json, sdb_json_member(json, at, sdb_slice_of("reset")));
   if (other_database && !sdb_uuid_is_nil(store->head)) reset = true;
   if (reset && !reset_store(replica, index)) return false;
@@ -104,16 +136,16 @@ static bool take_database(sdb_replica *replica, sdb_uuid database) {
 }
 
 void sdb_hello_on_answer(sdb_replica *replica, const sdb_wire_message *message, uint64_t now_ms) {
-  const sdb_json *json = message->json;
   if (replica->link.greeted) return;
+  if (!is_understood(replica, message)) {
+    sdb_link_drop(replica, SDB_CLOSE_BAD_MESSAGE, "a head in the server_hello is none", now_ms);
+    return;
+  }
   bool other = !sdb_uuid_is_nil(replica->database) && !sdb_uuid_is_nil(message->database) &&
                !sdb_uuid_equal(replica->database, message->database);
   bool done = take_database(replica, message->database);
   for (uint16_t i = 0; done && i < replica->options.stores_count; i++) {
-    uint32_t at = message->stores ? sdb_json_member(json, message->stores,
-                                        sdb_slice_of(sdb_replica_store_name(replica, i)))
-                                  : 0;
-    done = take_store(replica, i, json, at, other);
+    done = take_store(replica, i, message->json, find_answer(replica, message, i), other);
   }
   if (!done) {
     sdb_replica_fail_storage(replica, SDB_NO_MEMORY, now_ms);

@@ -240,6 +240,8 @@ void sdb_push_begin(sdb_replica *replica, sdb_replica_call *call) {
     end(replica, call, create(replica, call));
   } else if (request->kind == SDB_REPLICA_UPDATE && singular) {
     end(replica, call, say(call, SDB_INVALID_ARGUMENT, "a singular store's object is pushed"));
+  } else if (!singular && sdb_uuid_is_nil(request->id)) {
+    end(replica, call, say(call, SDB_NOT_FOUND, "the nil id names no object"));
   } else if (named && named->store == request->store && sdb_pending_is_create(replica, named)) {
     end(replica, call, change_create(replica, call, named));
   } else {

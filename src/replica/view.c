@@ -173,8 +173,12 @@ void sdb_replica_read_object(sdb_replica *replica, sdb_replica_call *call) {
 }
 
 void sdb_get_begin(sdb_replica *replica, sdb_replica_call *call) {
+  bool singular = replica->stores[call->request.store].singular;
   if (call->request.kind == SDB_REPLICA_SINGULAR) call->request.id = NIL;
-  sdb_replica_read_object(replica, call);
+  if (!singular && sdb_uuid_is_nil(call->request.id))
+    sdb_replica_finish(replica, call, SDB_NOT_FOUND);
+  else
+    sdb_replica_read_object(replica, call);
 }
 
 /* Pending removes and late arrivals between pages hide some, so a few more are asked for; and one
