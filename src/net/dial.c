@@ -258,7 +258,7 @@ void sdb_dial_on_answer(sdb_conn *conn, sdb_slice head) {
     return;
   }
   const char *problem = sdb_ws_check_answer(head, &upgrade, sdb_conn_sha1, &answer);
-  if (problem && answer.status != 0 && answer.status != 101) {
+  if (problem && answer.status != 0 && answer.status != SDB_HTTP_SWITCHING_PROTOCOLS) {
     refused(conn, problem, answer.status);
   } else if (problem) {
     fail(conn, problem, NULL);

@@ -118,7 +118,8 @@ void sdb_net_send(sdb_conn *conn, const char *frames, size_t size, uint32_t mess
 
 /* Stops, or goes on, reading from a connection, so that a peer that sends faster than its answers
  * leave is held back by TCP. What was read already is still delivered. It is not waited for for
- * ever: a peer that takes nothing meanwhile is closed like one that is silent. */
+ * ever: a peer that takes nothing meanwhile is closed like one that is silent. Nothing happens on a
+ * dialled one that is not open yet. */
 void sdb_net_pause(sdb_conn *conn, bool paused);
 
 /* Sends a close frame behind what is queued, waits a short while for the peer's, then closes.

@@ -9,8 +9,6 @@
 #include "base/base.h"
 #include "ws/http_text.h"
 
-#define SWITCHING_PROTOCOLS 101
-
 static void append(sdb_buffer *out, const char *text) {
   sdb_buffer_append_slice(out, sdb_slice_of(text));
 }
@@ -104,7 +102,7 @@ const char *sdb_ws_check_answer(
     if (!take_header(&p, name, value)) return "the server's answer has a header twice";
   }
   answer->status = status;
-  if (status != SWITCHING_PROTOCOLS) return "the server refused the upgrade";
+  if (status != SDB_HTTP_SWITCHING_PROTOCOLS) return "the server refused the upgrade";
   if (!http_11) return NOT_HTTP;
   const char *problem = check_switch(&p, upgrade, sha1);
   answer->deflate = !problem && p.extensions.data != NULL;

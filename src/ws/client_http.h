@@ -9,6 +9,8 @@
 #define SDB_WS_NONCE_SIZE 16 /* bytes that a key is the base64 of */
 #define SDB_WS_KEY_SIZE SDB_BASE64_SIZE(SDB_WS_NONCE_SIZE)
 
+#define SDB_HTTP_SWITCHING_PROTOCOLS 101 /* the status of an upgrade that was done */
+
 /* What is asked for. That no slice can end a line early is the caller's to see to. */
 typedef struct sdb_ws_upgrade {
   sdb_slice authority; /* the Host header */

@@ -1,4 +1,4 @@
-/* Tests of the client's half of ws: masked frames, a server's frames, upgrades and their answers. */
+/* Tests of a client's half of ws: masked frames, a server's frames, the upgrade and its answer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
