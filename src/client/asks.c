@@ -111,7 +111,7 @@ static sdb_status run_here(sdb_client *client, sdb_ask *asked) {
   *ask = *asked;
   ask->here = true;
   carry_out(client, ask);
-  if (!ask->ended) sdb_device_drain(client);
+  sdb_device_drain(client);
   if (!ask->ended) {
     ask->abandoned = true;
     ask->error = NULL;
