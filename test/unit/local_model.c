@@ -16,7 +16,7 @@ typedef struct model {
   uint64_t heads[STORES];
 } model;
 
-static char texts[TEXTS][16];
+static char texts[TEXTS][24];
 static uint64_t random_state;
 
 static uint64_t draw(uint64_t below) {

@@ -62,9 +62,10 @@ typedef struct sdb_file {
 /* ---- sqlite_format.c ---- */
 
 /* Whether the file is one of ours, of this user and server (a file that is empty is); changes
- * nothing. SDB_BAD_FORMAT: another program's or a newer version's, or `*damaged`; SDB_CONFLICT. */
-SDB_MUST_CHECK sdb_status sdb_file_check(
-    sdb_file *file, const sdb_sqlite_local_options *options, bool *damaged, sdb_error *error);
+ * nothing. `was_ours`: one of ours stood at its path before. SDB_BAD_FORMAT: another program's or a
+ * newer version's, or `*damaged`; SDB_CONFLICT. */
+SDB_MUST_CHECK sdb_status sdb_file_check(sdb_file *file, const sdb_sqlite_local_options *options,
+    bool was_ours, bool *damaged, sdb_error *error);
 
 /* Makes the schema in a file that is empty, brings an older one up to date, and finds or adds the
  * stores: in one transaction. */

@@ -105,8 +105,8 @@ static sdb_status refuse_version(sdb_file *file, int64_t version) {
       &file->error, SDB_BAD_FORMAT, file->path, ": written by a newer syncdb: ", numbers);
 }
 
-sdb_status sdb_file_check(
-    sdb_file *file, const sdb_sqlite_local_options *options, bool *damaged, sdb_error *error) {
+sdb_status sdb_file_check(sdb_file *file, const sdb_sqlite_local_options *options, bool was_ours,
+    bool *damaged, sdb_error *error) {
   int64_t version = 0;
   bool ours = false;
   *damaged = false;
@@ -123,7 +123,7 @@ sdb_status sdb_file_check(
   if (status == SDB_OK && version < 0) status = sdb_file_damaged(file, "its version");
   if (status == SDB_OK && version > 0) status = check_fact(file, "user", options->user);
   if (status == SDB_OK && version > 0) status = check_fact(file, "server", options->server);
-  *damaged = status == SDB_BAD_FORMAT;
+  *damaged = status == SDB_BAD_FORMAT && (ours || was_ours);
   return status == SDB_OK ? SDB_OK : give_error(file, error);
 }
 

@@ -103,14 +103,13 @@ static sdb_status open_file(sdb_sqlite_local *local, const sdb_sqlite_local_opti
     bool *damaged, sdb_error *error) {
   sdb_file *file = &local->file;
   sdb_status status = sdb_db_open(local->path, SDB_DB_CREATE, options->cache_kib, &file->db, error);
+  if (status == SDB_BAD_FORMAT) *damaged = was_ours(local->lock);
   if (status != SDB_OK) return status;
   checkpoint_on_close(file, false);
   status = run(file, PRAGMAS_AT_FIRST, error);
-  if (status == SDB_OK) status = sdb_file_check(file, options, damaged, error);
-  if (status != SDB_OK) {
-    if (sqlite3_errcode(file->db) == SQLITE_NOTADB) *damaged = was_ours(local->lock);
-    return status;
-  }
+  if (status == SDB_OK)
+    status = sdb_file_check(file, options, was_ours(local->lock), damaged, error);
+  if (status != SDB_OK) return status;
   if (sqlite3_db_readonly(file->db, "main") != 0)
     return sdb_error_set(error, SDB_IO, local->path, ": cannot be written", NULL);
   file->synchronous = true;

@@ -32,15 +32,15 @@ static char *make_uri(const sdb_mem *mem, const char *path) {
   return uri;
 }
 
-static sdb_status open_immutable(sdb_file *file, sdb_error *error) {
-  char *uri = make_uri(file->mem, file->path);
-  if (!uri) return sdb_error_set(error, SDB_NO_MEMORY, file->path, ": out of memory", NULL);
-  sdb_status status = SDB_OK;
-  int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
-  if (sqlite3_open_v2(uri, &file->db, flags, NULL) != SQLITE_OK)
-    status = sdb_db_failed(file->db, file->path, error);
+static sdb_status open_read_only(sdb_file *file, bool immutable, sdb_error *error) {
+  char *uri = immutable ? make_uri(file->mem, file->path) : NULL;
+  if (immutable && !uri)
+    return sdb_error_set(error, SDB_NO_MEMORY, file->path, ": out of memory", NULL);
+  int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | (immutable ? SQLITE_OPEN_URI : 0);
+  int code = sqlite3_open_v2(immutable ? uri : file->path, &file->db, flags, NULL);
+  if (code == SQLITE_OK) code = sqlite3_busy_timeout(file->db, SDB_DB_BUSY_TIMEOUT_MS);
   sdb_mem_free(file->mem, uri);
-  return status;
+  return code == SQLITE_OK ? SDB_OK : sdb_db_failed(file->db, file->path, error);
 }
 
 /* From both ends: what stands behind a page that is damaged is reached from the other one. */
@@ -65,7 +65,7 @@ static sdb_status read_both_ways(sdb_file *file, sdb_buffer *memory) {
 static sdb_status read_open_file(
     sdb_file *file, const sdb_sqlite_local_options *options, sdb_buffer *memory, sdb_error *error) {
   bool damaged;
-  sdb_status status = sdb_file_check(file, options, &damaged, error);
+  sdb_status status = sdb_file_check(file, options, true, &damaged, error);
   if (status != SDB_OK && !damaged) return status;
   /* Of a table of stores that is damaged, those that were found are used. */
   status = sdb_file_find_stores(file, error);
@@ -79,9 +79,7 @@ static sdb_status try_to_read(sdb_file *file, const sdb_sqlite_local_options *op
     bool immutable, sdb_buffer *memory, sdb_error *error) {
   sdb_buffer_reset(memory);
   sdb_buffer_reset(&file->rows);
-  sdb_status status =
-      immutable ? open_immutable(file, error)
-                : sdb_db_open(file->path, SDB_DB_READ_ONLY, options->cache_kib, &file->db, error);
+  sdb_status status = open_read_only(file, immutable, error);
   if (status == SDB_OK) status = read_open_file(file, options, memory, error);
   sqlite3_close(file->db);
   file->db = NULL;
