@@ -479,6 +479,113 @@ static void many_threads_push_and_read_at_once(void **state) {
   close_device(other);
 }
 
+/* ---- at random ---- */
+
+static sdb_uuid any_id(device *d, unsigned *seed) {
+  sdb_client_records *records = list(d, d->messages);
+  sdb_uuid id = NIL;
+  if (records->count > 0) {
+    const sdb_client_record *record = &records->records[(unsigned)rand_r(seed) % records->count];
+    id = sdb_uuid_is_nil(record->id) ? record->client_id : record->id;
+  }
+  sdb_client_records_free(records);
+  return id;
+}
+
+static void change_any(device *d, unsigned *seed, int number) {
+  sdb_uuid id = any_id(d, seed);
+  char object[64];
+  snprintf(object, sizeof(object), "{\"role\":\"user\",\"content\":\"%u\"}", *seed);
+  sdb_slice text = sdb_slice_of(object);
+  sdb_status status = SDB_OK;
+  switch (rand_r(seed) % 8) {
+  case 0:
+    sdb_client_go_offline(d->client);
+    break;
+  case 1:
+    sdb_client_go_online(d->client);
+    break;
+  case 2: /* it may be gone meanwhile */
+    if (!sdb_uuid_is_nil(id)) status = sdb_client_remove(d->client, d->messages, id, NULL, NULL);
+    break;
+  case 3:
+  case 4:
+    if (!sdb_uuid_is_nil(id))
+      status = sdb_client_update(d->client, d->messages, id, text, NULL, NULL);
+    break;
+  default:
+    push_message(d, number % 2 ? "odd" : "even");
+  }
+  if (status != SDB_OK && status != SDB_NOT_FOUND) abort();
+}
+
+static void *change_at_random(void *context) {
+  pusher *p = context;
+  unsigned seed = (unsigned)p->number + 1;
+  for (int i = 0; i < 80; i++)
+    change_any(p->d, &seed, i);
+  sdb_client_go_online(p->d->client);
+  return NULL;
+}
+
+/* Pushes of what another device removed were refused: they are given up. */
+static void discard_failed(device *d) {
+  sdb_unsynced_list *list = NULL;
+  wait_synced(d);
+  wait_delivered(d);
+  assert_int_equal(sdb_client_unsynced(d->client, &list, NULL), SDB_OK);
+  for (size_t i = 0; i < list->count; i++) {
+    assert_int_equal(list->pushes[i].error->status, SDB_NOT_FOUND);
+    sdb_status status = sdb_client_discard(d->client, list->pushes[i].client_id);
+    assert_true(status == SDB_OK || status == SDB_NOT_FOUND);
+  }
+  sdb_unsynced_free(list);
+}
+
+static bool holds_the_same(device *a, device *b) {
+  sdb_client_records *as = list(a, a->messages), *bs = list(b, b->messages);
+  bool same = as->count == bs->count;
+  for (size_t i = 0; same && i < as->count; i++) {
+    const sdb_client_record *x = &as->records[i], *y = &bs->records[i];
+    same = x->state == SDB_RECORD_SYNCED && y->state == SDB_RECORD_SYNCED &&
+           sdb_uuid_equal(x->id, y->id) && sdb_uuid_equal(x->event_id, y->event_id) &&
+           sdb_slice_equal(x->object, y->object);
+  }
+  sdb_client_records_free(as);
+  sdb_client_records_free(bs);
+  return same;
+}
+
+static void wait_for_same(device *a, device *b) {
+  time_t until = time(NULL) + WAIT_MAX_S;
+  while (!holds_the_same(a, b)) {
+    if (time(NULL) > until) fail_msg("two devices hold different objects");
+    sched_yield();
+  }
+}
+
+static void devices_that_come_and_go_hold_the_same_in_the_end(void **state) {
+  fixture *f = *state;
+  sdb_client_options options = device_options(f);
+  options.path = f->path;
+  device *devices[3] = {open_device(f, options), live_device(f), live_device(f)};
+  pthread_t threads[3];
+  pusher pushers[3];
+  for (int i = 0; i < 3; i++) {
+    pushers[i] = (pusher){devices[i], i};
+    assert_int_equal(pthread_create(&threads[i], NULL, change_at_random, &pushers[i]), 0);
+  }
+  for (int i = 0; i < 3; i++)
+    pthread_join(threads[i], NULL);
+  for (int i = 0; i < 3; i++)
+    discard_failed(devices[i]);
+  wait_for_same(devices[0], devices[1]);
+  wait_for_same(devices[0], devices[2]);
+  assert_int_equal(count_of(devices[0]), server_count(f));
+  for (int i = 0; i < 3; i++)
+    close_device(devices[i]);
+}
+
 static void closing_nothing_does_nothing(void **state) {
   (void)state;
   sdb_client_close(NULL);
@@ -510,6 +617,7 @@ int main(void) {
       ON_A_SERVER(a_server_that_comes_back_is_connected_to_again),
       ON_A_SERVER(who_waits_is_told_that_the_client_was_closed),
       ON_A_SERVER(many_threads_push_and_read_at_once),
+      ON_A_SERVER(devices_that_come_and_go_hold_the_same_in_the_end),
       cmocka_unit_test(closing_nothing_does_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

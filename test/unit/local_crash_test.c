@@ -1,5 +1,5 @@
-/* test/unit/local_crash_test.c: what a crash leaves of the local file: a client killed amid commits,
- * and the file as it stood at any of them. */
+/* test/unit/local_crash_test.c: what a crash leaves of the local file: a client killed amid
+ * commits, and the file with its WAL cut off. */
 #include "local_sqlite_kind.h"
 #include "platform/platform.h"
 #include <errno.h>

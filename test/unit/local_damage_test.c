@@ -1,5 +1,5 @@
-/* test/unit/local_damage_test.c: local files that are damaged, by hand or at random: what is refused,
- * what is passed over, what can be saved, and that nothing crashes. */
+/* test/unit/local_damage_test.c: local files that are damaged, by hand or at random: what is
+ * refused, what is passed over, what can be saved, and that nothing crashes. */
 #include "failing_vfs.h"
 #include "local_sqlite_kind.h"
 #include "platform/platform.h"

@@ -37,8 +37,8 @@ static bool is_whole(const sdb_local_change *change) {
   return change->kind == SDB_LOCAL_SINGULAR || change->store == ACCOUNT;
 }
 
-/* Whether a record of the change's object (in a singular store, of any) has a greater event, or, with
- * `or_equal`, the same. */
+/* Whether a record of the change's object (in a singular store, of any) has a greater event, or,
+ * with `or_equal`, the same. */
 static bool is_stale(const model *m, const sdb_local_change *change, bool or_equal) {
   uint64_t id = number_of(change->id), event = number_of(change->event_id);
   for (uint64_t i = 1; i <= IDS; i++) {

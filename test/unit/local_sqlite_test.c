@@ -1,5 +1,5 @@
-/* test/unit/local_sqlite_test.c: the device's storage in SQLite: the conformance suite, then what is
- * its own: whose the file is, who has it open, its stores, its disk. */
+/* test/unit/local_sqlite_test.c: the device's storage in SQLite: the conformance suite, then what
+ * is its own: whose the file is, who has it open, its stores, its disk. */
 #include "failing_memory.h"
 #include "failing_vfs.h"
 #include "local_sqlite_kind.h"

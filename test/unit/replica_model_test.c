@@ -318,23 +318,27 @@ static void run(uint64_t seed) {
   world_free(m.w);
 }
 
+static uint64_t current_seed;
+
+/* A failure has to name what repeats it. */
+static int tell_seed(void **state) {
+  (void)state;
+  print_message("the last seed was %llu\n", (unsigned long long)current_seed);
+  return 0;
+}
+
 static void phones_at_random_end_in_step_with_the_server(void **state) {
   (void)state;
   const char *seed = getenv("SYNCDB_MODEL_SEED"), *runs = getenv("SYNCDB_MODEL_RUNS");
-  if (seed) {
-    run(strtoull(seed, NULL, 10));
-    return;
-  }
-  uint64_t count = runs ? strtoull(runs, NULL, 10) : RUNS;
-  for (uint64_t i = 1; i <= count; i++) {
-    print_message("seed %llu\r", (unsigned long long)i);
-    run(i);
-  }
+  uint64_t first = seed ? strtoull(seed, NULL, 10) : 1;
+  uint64_t count = seed ? 1 : runs ? strtoull(runs, NULL, 10) : RUNS;
+  for (current_seed = first; current_seed < first + count; current_seed++)
+    run(current_seed);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(phones_at_random_end_in_step_with_the_server),
+      cmocka_unit_test_teardown(phones_at_random_end_in_step_with_the_server, tell_seed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
