@@ -84,13 +84,13 @@ typedef struct sdb_local_load {
 
 typedef enum sdb_local_change_kind {
   SDB_LOCAL_PUT = 1,     /* store, id, event_id, client_id, object: ignored (`applied` false) unless
-                             event_id is greater than that of the record there is */
+                            event_id is greater than that of the record there is */
   SDB_LOCAL_REMOVE,      /* store or SDB_LOCAL_ANY, id, event_id, keep: ignored if the record has a
-                             greater event_id; with `keep`, or where one is kept already, a record
-                             of the remove stays; SDB_LOCAL_ANY keeps none, and sets `store` to where
-                             it was found. In a singular store it is of whatever that holds */
+                            greater event_id; with `keep`, or where one is kept already, a record
+                            of the remove stays; SDB_LOCAL_ANY keeps none, and sets `store` to
+                            where it was found. In a singular store: of whatever that holds */
   SDB_LOCAL_SINGULAR,    /* store, id, event_id, client_id, object: in place of whatever the store
-                            holds; an empty object: it then holds none. As PUT, ignored unless newer */
+                            holds; an empty object: it then holds none. As PUT, only if newer */
   SDB_LOCAL_CLEAR,       /* store: all its objects and kept removes go, and its state */
   SDB_LOCAL_FORGET,      /* store: its kept removes go */
   SDB_LOCAL_STATE,       /* store, state */

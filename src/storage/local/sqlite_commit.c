@@ -122,8 +122,8 @@ static sdb_status clear_objects(sdb_file *file, sdb_file_store *store, bool *som
   return status;
 }
 
-/* Takes the place of all that the store holds. A singular store that comes to hold nothing remembers
- * since when. */
+/* Takes the place of all that the store holds. A singular store that comes to hold nothing
+ * remembers since when. */
 static sdb_status put_singular(sdb_file *file, sdb_file_store *store, sdb_local_change *change) {
   bool nothing = change->kind == SDB_LOCAL_SINGULAR && change->object.size == 0;
   bool some = false;

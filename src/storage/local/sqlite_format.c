@@ -1,7 +1,7 @@
 /* storage/local/sqlite_format.c: the local file's schema, its version, whose it is, its stores.
  *
  * The tables of version 1:
- *   meta      one row a fact: `user` and `server`, whose data it is; `database`, whose the heads are
+ *   meta      one row a fact: `user` and `server`, whose data it is; `database`, that of the heads
  *   store     the stores that it was ever opened with; `id` stands for them everywhere
  *   object_N  the objects of store N: see sqlite_statements.c
  *   removed   kept removes, apart from the objects, so that a page passes over none of them
@@ -9,10 +9,10 @@
  *   pending   pushes that were not seen back. Positions are unique among the stores that are open
  *             together, not in the file
  *
- * Objects are rows in the order they came, with an index over their ids. Measured beside it (500,000
- * bodies of 150 bytes, ids descending, 500 a commit; docs/storage.md has the figures): a table
- * clustered by id fills its pages by half when ids descend, or, with inverted ids, when they ascend;
- * and bodies from 1 KiB on would leave their rows for pages of their own.
+ * Objects are rows in the order they came, with an index over their ids. A table clustered by id
+ * fills its pages by half when ids descend, as they do while a device catches up (or, with inverted
+ * ids, when they ascend), and bodies from 1 KiB on leave their rows for pages of their own.
+ * docs/storage.md has the figures.
  *
  * A migration is one step from a version to the next, run in one transaction with all the others;
  * user_version is set at its end. Steps are never edited once released.

@@ -1,8 +1,8 @@
 /* storage/local/sqlite_load.c: what the replica holds in memory, out of the local file.
  *
- * Nothing that stands in the file is trusted. A state that is not whole makes its store one that was
- * never synced, and its objects go with it: they come again. A pending push that is not whole is
- * passed over, and stays in the file: nobody else has it.
+ * Nothing that stands in the file is trusted. A state that is not whole makes its store one that
+ * was never synced, and its objects go with it: they come again. A pending push that is not whole
+ * is passed over, and stays in the file: nobody else has it.
  */
 #include "base/error.h"
 #include "storage/local/sqlite_file.h"

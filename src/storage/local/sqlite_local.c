@@ -14,9 +14,9 @@
 #define LOCK_MARK "syncdb local file\n"
 
 /* A checkpoint each 2,000 pages of 4 KiB bounds the WAL to 8 MiB, and what one large commit adds is
- * given back. The caller's thread waits for it: measured, half of that makes the longest pause 50 ms
- * instead of 75 and costs a tenth of the rate of puts; twice makes it 140 ms and gains nothing.
- * Pages of 8 KiB gain nothing either, and commits of one put are then 7,400 a second, not 12,000. */
+ * given back. The caller's thread waits for it: measured, half of that makes the longest pause 50
+ * ms instead of 75 and costs a tenth of the rate of puts; twice makes it 140 ms and gains nothing.
+ * Pages of 8 KiB gain nothing, and commits of one put are then 7,400 a second instead of 12,000. */
 #define PRAGMAS_AT_FIRST                                                                           \
   "PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"                       \
   " PRAGMA cell_size_check=ON"

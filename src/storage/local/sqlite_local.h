@@ -26,11 +26,11 @@ typedef struct sdb_sqlite_local_options {
 void sdb_sqlite_local_options_init(sdb_sqlite_local_options *options);
 
 /* Opens the file, or makes it. The objects and the state of a store whose type is another one since
- * are cleared. Errors, each with a message that names the file, which is left as it is:
- * SDB_BUSY: another client, of this process or another, has it open; SDB_CONFLICT: it is another
- * user's or of another server; SDB_BAD_FORMAT: another program's or a newer version's, or, where
- * `*damaged` is set to true, a file of ours that is damaged; SDB_IO: it cannot be opened or written;
- * SDB_LIMIT: it has seen too many stores; SDB_NO_MEMORY. */
+ * are cleared. `*damaged` is always set. Errors, each with a message that names the file, which is
+ * left as it is: SDB_BUSY: another client, of this process or another, has it open; SDB_CONFLICT:
+ * it is another user's or of another server; SDB_BAD_FORMAT: another program's or a newer
+ * version's, or, where `*damaged` is true, a file of ours that is damaged; SDB_IO: it cannot be
+ * opened or written; SDB_LIMIT: it has seen too many stores; SDB_NO_MEMORY. */
 SDB_MUST_CHECK sdb_status sdb_sqlite_local_open(const sdb_sqlite_local_options *options,
     sdb_sqlite_local **local, bool *damaged, sdb_error *error);
 
