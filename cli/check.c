@@ -5,15 +5,14 @@
  * whatever follows.
  */
 #include "commands.h"
+#include "stores_file.h"
 #include "text.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syncdb/store.h>
 
-#define STORES_BYTES_MAX (32 * 1024 * 1024)
 #define OBJECT_BYTES_READ (1024 * 1024)
 
 enum { ACCEPTED = 0, REFUSED = 1, FAILED = 2 }; /* exit codes */
@@ -45,68 +44,7 @@ static int bad_usage(const char *what, const char *which) {
   return FAILED;
 }
 
-/* ---- stores ---- */
-
-typedef struct check_stores {
-  sdb_store **list;
-  size_t count;
-} check_stores;
-
-static void free_stores(check_stores *stores) {
-  for (size_t i = 0; i < stores->count; i++)
-    sdb_store_destroy(stores->list[i]);
-  free(stores->list);
-}
-
-static bool load_stores(const char *path, check_stores *stores) {
-  size_t size;
-  char *text = sdb_cli_read_file(path, STORES_BYTES_MAX, &size);
-  if (!text) {
-    fprintf(stderr, "syncdb check: cannot read %s: %s\n", path, strerror(errno));
-    return false;
-  }
-  sdb_error error;
-  sdb_status status =
-      sdb_stores_from_json(sdb_slice_make(text, size), &stores->list, &stores->count, &error);
-  free(text);
-  if (status == SDB_OK) return true;
-  if (status == SDB_BAD_JSON)
-    fprintf(stderr, "syncdb check: %s: byte %zu: %s\n", path, error.offset, error.message);
-  else
-    fprintf(stderr, "syncdb check: %s: %s%s%s\n", path, error.path, error.path[0] ? ": " : "",
-        error.message);
-  return false;
-}
-
-static const sdb_store *find_store(const check_stores *stores, const char *name) {
-  for (size_t i = 0; i < stores->count; i++) {
-    if (strcmp(sdb_store_name(stores->list[i]), name) == 0 ||
-        strcmp(sdb_store_wire_name(stores->list[i]), name) == 0)
-      return stores->list[i];
-  }
-  fprintf(stderr, "syncdb check: no store is named %s, but", name);
-  for (size_t i = 0; i < stores->count; i++)
-    fprintf(stderr, "%s %s", i ? "," : "", sdb_store_name(stores->list[i]));
-  fprintf(stderr, "\n");
-  return NULL;
-}
-
 /* ---- verdicts ---- */
-
-static void print_refusal(const sdb_error *error) {
-  char message[SDB_ERROR_MESSAGE_SIZE + 32];
-  if (error->status == SDB_BAD_JSON)
-    snprintf(message, sizeof(message), "%s, at byte %zu", error->message, error->offset);
-  else
-    snprintf(message, sizeof(message), "%s", error->message);
-  fputs("{\"code\":", stdout);
-  sdb_cli_write_json_string(stdout, sdb_slice_of(sdb_status_name(error->status)));
-  fputs(",\"message\":", stdout);
-  sdb_cli_write_json_string(stdout, sdb_slice_of(message));
-  fputs(",\"path\":", stdout);
-  sdb_cli_write_json_string(stdout, sdb_slice_of(error->path));
-  fputs("}\n", stdout);
-}
 
 static int check_one(const sdb_store *store, sdb_action action, sdb_slice object, bool lines) {
   sdb_error error;
@@ -115,10 +53,12 @@ static int check_one(const sdb_store *store, sdb_action action, sdb_slice object
     fprintf(stderr, "syncdb check: out of memory\n");
     return FAILED;
   }
-  if (status != SDB_OK)
-    print_refusal(&error);
-  else if (lines)
+  if (status != SDB_OK) {
+    sdb_cli_write_error(stdout, &error);
+    fputc('\n', stdout);
+  } else if (lines) {
     fputs("ok\n", stdout);
+  }
   return status == SDB_OK ? ACCEPTED : REFUSED;
 }
 
@@ -238,12 +178,12 @@ int sdb_check_run(int argc, char **argv) {
   sdb_action action;
   if (!parse_action(arguments.action, &action))
     return bad_usage("--action is create, update or delete, not ", arguments.action);
-  check_stores stores = {NULL, 0};
+  sdb_cli_stores stores = {NULL, 0};
   int result = FAILED;
-  if (load_stores(arguments.stores, &stores)) {
-    const sdb_store *store = find_store(&stores, arguments.store);
+  if (sdb_cli_stores_load("check", arguments.stores, &stores)) {
+    const sdb_store *store = sdb_cli_stores_find("check", &stores, arguments.store);
     if (store) result = check_input(&arguments, store, action);
   }
-  free_stores(&stores);
+  sdb_cli_stores_free(&stores);
   return result;
 }

@@ -14,7 +14,8 @@ import { writeStores } from './support/server.mjs';
 const ALL = ['chatMessage', 'account', 'note'];
 
 test('every command has --help, which says how to use it', async () => {
-  for (const command of ['serve', 'check', 'connect', 'inspect', 'backup', 'bench']) {
+  const device = ['tail', 'push', 'remove', 'list'];
+  for (const command of ['serve', ...device, 'check', 'connect', 'inspect', 'backup', 'bench']) {
     const { code, stdout } = await run([command, '--help']);
     assert.equal(code, 0, command);
     assert.match(stdout, new RegExp(`syncdb ${command}`));
