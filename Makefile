@@ -12,7 +12,7 @@ build/build.ninja: CMakeLists.txt CMakePresets.json
 run:
 	tools/setup run
 	cmake --preset release
-	cmake --build --preset release --target chat syncdb_cli
+	cmake --build --preset release --target chat chat_terminal syncdb_cli
 	examples/chat/run
 
 # Sets up, then everything that has to hold before a change lands. Under five minutes on two cores.

@@ -51,13 +51,15 @@ static void log_line(void *context, sdb_log_level level, const char *event, cons
 
 static void print_welcome(uint16_t port) {
   printf("listening on ws://127.0.0.1:%u\n\n"
-         "Talk to it from another terminal:\n\n"
+         "Talk to it from other terminals, as many as you like:\n\n"
+         "  build/bin/chat-terminal ada ws://127.0.0.1:%u\n\n"
+         "or look at the protocol:\n\n"
          "  build/bin/syncdb connect --hello 'ws://127.0.0.1:%u/?user=ada'\n\n"
          "and paste this line:\n\n"
          "  {\"type\":\"update\",\"data\":{\"store\":\"chatMessage\",\"object\":{\"role\":\"user\","
          "\"content\":\"hi\"},\"clientId\":\"fed649ad-f26f-4fcb-ad05-d1b70049fa1f\"}}\n\n"
          "Ctrl-C ends it; what was said is kept.\n",
-      port, port);
+      port, port, port);
   fflush(stdout);
 }
 

@@ -1,0 +1,177 @@
+// examples/chat's terminal through pipes: an application on the client library.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { WebSocketServer } from 'ws';
+import { cleanup } from './support/cleanup.mjs';
+import { connectSynced } from './support/client.mjs';
+import { startCommand } from './support/command.mjs';
+import { binaries, run, startProgram, temporaryFolder } from './support/server.mjs';
+
+const ALL = ['chatMessage', 'account'];
+const ANSWER = 'Hello, how can I help you?';
+const program = path.join(binaries, 'chat-terminal');
+
+const startChat = (t, folder, port = 0) =>
+  startProgram(t, path.join(binaries, 'chat'), [`sqlite://${folder}/server.sqlite`, `${port}`]);
+
+function startTerminal(t, server, folder = temporaryFolder(t), user = 'ada') {
+  const terminal = startCommand(t, program, [user, server.url], { cwd: folder });
+  terminal.line = (text) => terminal.takeLine((line) => line === text, text);
+  return terminal;
+}
+
+test('a message waits, is sent, and is answered word by word', async (t) => {
+  const folder = temporaryFolder(t);
+  const server = await startChat(t, folder);
+  const terminal = startTerminal(t, server, folder);
+  await terminal.line('[live]');
+  terminal.type('hi');
+  await terminal.line('[waiting] ada: hi');
+  await terminal.line('ada: hi');
+  await terminal.line(`assistant: ${ANSWER}`);
+  const growing = terminal.all.filter((line) => line.startsWith('[growing] '));
+  assert.ok(growing.length >= 2);
+  assert.ok(growing.every((line) => `[growing] assistant: ${ANSWER}`.startsWith(line)));
+  terminal.type('/quit');
+  assert.equal(await terminal.end(), 0);
+  assert.ok(existsSync(path.join(folder, 'chat-ada.sqlite')));
+});
+
+test('what was said before is there at once, without a server too', async (t) => {
+  const folder = temporaryFolder(t);
+  const server = await startChat(t, folder);
+  const first = startTerminal(t, server, folder);
+  first.type('hi');
+  await first.line(`assistant: ${ANSWER}`);
+  assert.equal(await first.end('SIGTERM'), 0);
+  await server.stop();
+  const second = startTerminal(t, server, folder);
+  await second.line('ada: hi');
+  await second.line(`assistant: ${ANSWER}`);
+  second.type('said offline');
+  await second.line('[waiting] ada: said offline');
+  await second.takeLine((line) => line.startsWith('[offline'));
+  await startChat(t, folder, server.port);
+  await second.line('ada: said offline');
+  await second.line(`assistant: ${ANSWER}`);
+  assert.equal(second.all.filter((line) => line === 'ada: said offline').length, 1);
+});
+
+test('two terminals of a user show the same, and another user’s does not', async (t) => {
+  const server = await startChat(t, temporaryFolder(t));
+  const one = startTerminal(t, server);
+  const two = startTerminal(t, server);
+  const bob = startTerminal(t, server, undefined, 'bob');
+  for (const terminal of [one, two, bob]) await terminal.line('[live]');
+  one.type('/name Ada Lovelace');
+  one.type('hi');
+  await two.line('Ada Lovelace: hi');
+  await two.line(`assistant: ${ANSWER}`);
+  bob.type('hello');
+  await bob.line(`assistant: ${ANSWER}`);
+  assert.ok(!bob.all.some((line) => line.includes('Ada')));
+  assert.ok(!one.all.some((line) => line.includes('hello')));
+});
+
+test('/older loads what was not loaded at first', async (t) => {
+  const folder = temporaryFolder(t);
+  const server = await startChat(t, folder);
+  const client = await connectSynced(t, server, 'ada', ALL);
+  const contents = Array.from({ length: 30 }, (_, n) => `message ${n}`);
+  await client.pushedAll('chatMessage', contents.map((content) => ({ role: 'user', content })));
+  const terminal = startTerminal(t, server);
+  await terminal.line('[live]');
+  await terminal.line('ada: message 29');
+  assert.ok(!terminal.all.some((line) => line.endsWith('message 0')));
+  terminal.type('/older');
+  await terminal.line('ada: message 0');
+});
+
+// ---- a server that refuses ----
+
+/** A server that answers each push as `answer(data)` says: true is its event, words are an error. */
+async function startRefusing(t, answer) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  cleanup(t, () => {
+    server.clients.forEach((ws) => ws.terminate());
+    server.close();
+  });
+  const heads = Object.fromEntries(ALL.map((store) => [store, { head: null, reset: false }]));
+  const hello = { protocol: 1, database: randomUUID(), time: Date.now(), stores: heads };
+  let events = 0;
+  const eventId = () => {
+    const time = Date.now().toString(16).padStart(12, '0');
+    const number = (events++).toString(16).padStart(3, '0');
+    return `${time.slice(0, 8)}-${time.slice(8)}-7${number}-8000-000000000000`;
+  };
+  server.on('connection', (ws) => {
+    const send = (type, data) => ws.send(JSON.stringify({ type, data }));
+    ws.on('message', (text) => {
+      const { type, data } = JSON.parse(text);
+      if (type === 'client_hello') {
+        send('server_hello', hello);
+        for (const store of ALL) send('synced', { store, after: null, before: null, more: false });
+      } else if (type === 'update') {
+        const { store, clientId, object } = data;
+        const why = answer(data);
+        if (why === true) send('update', { store, id: eventId(), object, clientId });
+        else send('error', { code: 'rejected', message: why, clientId, store });
+      }
+    });
+  });
+  await once(server, 'listening');
+  return { url: `ws://127.0.0.1:${server.address().port}` };
+}
+
+test('what was refused says why, and is sent again with the same client id', async (t) => {
+  const pushes = [];
+  const server = await startRefusing(t, (data) => {
+    pushes.push(data.clientId);
+    return pushes.length > 1 || 'not today';
+  });
+  const terminal = startTerminal(t, server);
+  terminal.type('hi');
+  await terminal.line('[failed] ada: hi (not today)');
+  terminal.type('/retry');
+  await terminal.line('ada: hi');
+  assert.equal(pushes.length, 2);
+  assert.equal(pushes[0], pushes[1]);
+});
+
+test('what was refused can be given up', async (t) => {
+  const server = await startRefusing(t, () => 'not today');
+  const terminal = startTerminal(t, server);
+  terminal.type('/discard');
+  await terminal.line('[no message failed]');
+  terminal.type('hi');
+  await terminal.line('[failed] ada: hi (not today)');
+  terminal.type('/discard');
+  await terminal.line('[a message was removed]');
+});
+
+// ---- pipes and usage ----
+
+test('what is piped in is delivered before the end', async (t) => {
+  const folder = temporaryFolder(t);
+  const server = await startChat(t, folder);
+  const local = path.join(folder, 'ada.sqlite');
+  const { code } = await run(['ada', server.url, local], 'one\ntwo', program);
+  assert.equal(code, 0);
+  const reader = await connectSynced(t, server, 'ada', ALL);
+  const said = reader.synced.events.map((m) => m.data.object);
+  const own = said.filter((object) => object.role === 'user').map((object) => object.content);
+  assert.deepEqual(own.sort(), ['one', 'two']);
+});
+
+test('a name that is no good is told', async () => {
+  for (const args of [[], ['../ada'], ['ada', 'ws://127.0.0.1:1', 'file', 'more']]) {
+    const { code, stderr } = await run(args, '', program);
+    assert.equal(code, 2);
+    assert.match(stderr, /usage/);
+  }
+  assert.equal((await run(['ada', 'http://127.0.0.1:1', '/tmp/unused'], '', program)).code, 1);
+});
