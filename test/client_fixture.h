@@ -275,6 +275,7 @@ static inline sdb_client_options device_options(fixture *f) {
   sdb_client_options options = SDB_CLIENT_OPTIONS_INIT;
   options.url = f->url;
   options.user = "ada";
+  options.push_timeout_ms = WAIT_MAX_MS; /* a busy machine is not a silent server */
   return options;
 }
 

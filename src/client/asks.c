@@ -110,8 +110,10 @@ static sdb_status run_here(sdb_client *client, sdb_ask *asked) {
   if (!ask) return refuse(asked, SDB_NO_MEMORY, "out of memory");
   *ask = *asked;
   ask->here = true;
+  client->in_callback = false; /* a rule that is asked now must not come here again */
   carry_out(client, ask);
   sdb_device_drain(client);
+  client->in_callback = true;
   if (!ask->ended) {
     ask->abandoned = true;
     ask->error = NULL;

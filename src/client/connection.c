@@ -4,8 +4,7 @@
  * still comes of that one is not for it.
  */
 #include "client/state.h"
-
-#define UNAUTHORIZED 4401
+#include "wire/close.h"
 
 static bool is_current(const sdb_client *client, const sdb_conn *conn) {
   return conn == client->conn && !client->closing;
@@ -22,7 +21,7 @@ static void on_opened(void *context, sdb_conn *conn, void *tag) {
 
 /* A gateway in front of the server says no to a token in its own way. */
 static unsigned code_of(const sdb_net_end *end) {
-  return end->http_status == 401 ? UNAUTHORIZED : end->code;
+  return end->http_status == 401 ? SDB_CLOSE_UNAUTHORIZED : end->code;
 }
 
 static void on_closed(void *context, sdb_conn *conn, void *tag, const sdb_net_end *end) {
@@ -34,7 +33,7 @@ static void on_closed(void *context, sdb_conn *conn, void *tag, const sdb_net_en
   client->conn = NULL;
   client->conn_open = false;
   unsigned code = code_of(end);
-  client->refused_now = code == UNAUTHORIZED && client->token;
+  client->refused_now = code == SDB_CLOSE_UNAUTHORIZED && client->token;
   sdb_device_log(client, SDB_LOG_INFO, "disconnected", "%s: closed with %u: %s%.*s",
       client->target.authority, code, end->problem, (int)end->reason.size,
       end->reason.data ? end->reason.data : "");
@@ -60,12 +59,14 @@ void sdb_device_connect(sdb_client *client, sdb_slice token) {
   client->conn = NULL;
   sdb_device_log(client, SDB_LOG_WARN, "dial_failed", "%s", error.message);
   sdb_slice none = {NULL, 0};
-  sdb_replica_on_closed(client->replica, 1006, none, error.message, sdb_device_now_ms());
+  sdb_replica_on_closed(client->replica, SDB_CLOSE_LOST, none, error.message, sdb_device_now_ms());
 }
 
 void sdb_device_disconnect(sdb_client *client, unsigned close_code) {
   if (!client->conn) return;
   sdb_slice none = {NULL, 0};
+  /* That one may not be sent: it is for connections that ended without a word. */
+  if (close_code == SDB_CLOSE_LOST) close_code = SDB_CLOSE_GOING_AWAY;
   sdb_net_close(client->conn, close_code, none);
   client->conn = NULL;
   client->conn_open = false;

@@ -10,6 +10,7 @@
  * former and sets the latter anew by the distance that is left.
  */
 #include "client/state.h"
+#include "wire/close.h"
 
 #define CLOSE_WAIT_MS 1000 /* for the server to answer the close frame */
 
@@ -92,7 +93,7 @@ static void end_connection(sdb_client *client) {
   client->closed_conn = true;
   sdb_asks_end_begun(client);
   bool was_open = client->conn_open;
-  sdb_device_disconnect(client, 1000);
+  sdb_device_disconnect(client, SDB_CLOSE_NORMAL);
   client->end_at_ms = sdb_device_now_ms() + (was_open ? CLOSE_WAIT_MS : 0);
 }
 

@@ -19,8 +19,10 @@
 static void on_completed(void *context, sdb_local_op *list) {
   sdb_device_storage *storage = context;
   *storage->completed_last = list;
-  while (*storage->completed_last)
-    storage->completed_last = &(*storage->completed_last)->next;
+  for (sdb_local_op *op = list; op; op = op->next) {
+    if (op->kind == SDB_LOCAL_LOAD) storage->unread = op->status != SDB_OK;
+    storage->completed_last = &op->next;
+  }
 }
 
 bool sdb_device_storage_deliver(sdb_client *client) {
@@ -71,6 +73,7 @@ static sdb_sqlite_local_options file_options(
 static void attach(sdb_client *client) {
   sdb_device_storage *storage = &client->storage;
   storage->again_at_ms = SDB_DEVICE_NEVER_MS;
+  storage->adopted = false;
   sdb_replica_attach(client->replica,
       storage->file ? sdb_sqlite_local_port(storage->file) : sdb_memory_local_port(storage->memory),
       sdb_device_now_ms());
@@ -89,8 +92,9 @@ static sdb_status save_pushes(sdb_client *client, size_t *count, sdb_error *erro
   *count = 0;
   sdb_status status = sdb_sqlite_local_salvage(&options, &memory, &pending, count, error);
   if (status != SDB_OK) *count = 0;
-  if (status == SDB_BAD_FORMAT || status == SDB_IO) status = SDB_OK;
+  if (status != SDB_CONFLICT && status != SDB_NO_MEMORY) status = SDB_OK;
   for (size_t i = 0; i < *count && status == SDB_OK; i++) {
+    client->storage.adopted = true;
     status = sdb_replica_adopt(client->replica, &pending[i]);
     if (status != SDB_OK) sdb_error_set(error, status, sdb_status_text(status), NULL, NULL);
   }
@@ -117,6 +121,7 @@ static sdb_status replace_file(sdb_client *client, sdb_error *error) {
   snprintf(storage->damage, sizeof(storage->damage),
       "the local file was damaged: it is kept beside a new one, and %zu unsynced pushes were saved",
       saved);
+  storage->replaced = true;
   sdb_device_log(client, SDB_LOG_ERROR, "storage_damaged", "%s: %s", client->path, storage->damage);
   return open_file(client, &damaged, error);
 }
@@ -125,7 +130,8 @@ static sdb_status replace_file(sdb_client *client, sdb_error *error) {
 static sdb_status open_or_replace(sdb_client *client, sdb_error *error) {
   bool damaged;
   sdb_status status = open_file(client, &damaged, error);
-  return damaged ? replace_file(client, error) : status;
+  /* A disk that damages one file after another is not given more of them. */
+  return damaged && !client->storage.replaced ? replace_file(client, error) : status;
 }
 
 /* ---- memory meanwhile ---- */
@@ -137,14 +143,18 @@ static void set_retry(sdb_device_storage *storage) {
   storage->retry_at_ms = sdb_device_now_ms() + storage->retry_after_ms;
 }
 
-static void use_memory(sdb_client *client, const char *why) {
+static void set_problem(sdb_client *client, const char *why) {
   sdb_device_storage *storage = &client->storage;
-  set_retry(storage);
-  storage->problem[0] = 0;
-  size_t capacity = sizeof(storage->problem);
-  sdb_text_append(storage->problem, capacity, sdb_slice_of("only in memory: "));
-  sdb_text_append(storage->problem, capacity, sdb_slice_of(why));
-  sdb_device_log(client, SDB_LOG_ERROR, "storage_failed", "%s", storage->problem);
+  char problem[sizeof(storage->problem)] = "only in memory: ";
+  sdb_text_append(problem, sizeof(problem), sdb_slice_of(why));
+  if (strcmp(problem, storage->problem) == 0) return;
+  memcpy(storage->problem, problem, sizeof(problem));
+  sdb_device_log(client, SDB_LOG_ERROR, "storage_failed", "%s", problem);
+}
+
+static void use_memory(sdb_client *client, const char *why) {
+  set_retry(&client->storage);
+  set_problem(client, why);
   attach(client);
 }
 
@@ -195,6 +205,14 @@ void sdb_device_storage_close(sdb_client *client) {
 
 /* ---- while it is used ---- */
 
+static void fall_back(sdb_client *client, const sdb_error *why) {
+  sdb_error unused;
+  size_t saved;
+  if (client->storage.unread && save_pushes(client, &saved, &unused) != SDB_OK)
+    sdb_device_log(client, SDB_LOG_ERROR, "pushes_unread", "%s: %s", client->path, unused.message);
+  use_memory(client, why->message);
+}
+
 void sdb_device_storage_failed(sdb_client *client, sdb_status status) {
   sdb_device_storage *storage = &client->storage;
   if (status == SDB_NO_MEMORY || !storage->file) {
@@ -207,11 +225,14 @@ void sdb_device_storage_failed(sdb_client *client, sdb_status status) {
   if (why.status == SDB_OK) sdb_error_set(&why, status, sdb_status_text(status), NULL, NULL);
   sdb_sqlite_local_close(storage->file);
   storage->file = NULL;
-  if (sdb_device_now_ms() - storage->file_since_ms >= STABLE_MS) storage->retry_after_ms = 0;
-  if (status == SDB_BAD_FORMAT && replace_file(client, &why) == SDB_OK)
+  if (sdb_device_now_ms() - storage->file_since_ms >= STABLE_MS) {
+    storage->retry_after_ms = 0;
+    storage->replaced = false;
+  }
+  if (status == SDB_BAD_FORMAT && !storage->replaced && replace_file(client, &why) == SDB_OK)
     use_file(client);
   else
-    use_memory(client, why.message);
+    fall_back(client, &why);
 }
 
 /* From memory to the file, if it can be used again. */
@@ -228,6 +249,9 @@ static void try_file(sdb_client *client) {
     storage->memory = spare;
     use_file(client);
     spare = used;
+  } else {
+    set_problem(client, why.message);
+    if (storage->adopted) attach(client);
   }
   sdb_memory_local_destroy(spare);
 }

@@ -22,6 +22,9 @@ typedef struct sdb_device_storage {
   uint64_t retry_at_ms;                      /* when the file is tried again */
   uint64_t retry_after_ms;                   /* how long that waits */
   uint64_t file_since_ms;                    /* in use */
+  bool replaced;                             /* since then, because it was damaged */
+  bool unread;                               /* it could not be loaded */
+  bool adopted;                              /* pushes that are to be put into a storage */
   uint64_t
       again_at_ms; /* when the same storage is attached again, which failed for want of memory */
   char damage[SDB_ERROR_MESSAGE_SIZE];  /* what happened to the file; "" */
