@@ -9,10 +9,10 @@
  *   pending   pushes that were not seen back. Positions are unique among the stores that are open
  *             together, not in the file
  *
- * Objects are rows in the order they came, with an index over their ids. A table clustered by id
- * fills its pages by half when ids descend, as they do while a device catches up (or, with inverted
- * ids, when they ascend), and bodies from 1 KiB on leave their rows for pages of their own.
- * docs/storage.md has the figures.
+ * Objects are rows in the order they came, with an index over their ids, the newest first: a device
+ * catches up in that order, so that most ids go to the index's end. In a table clustered by id all
+ * pages would be half full where ids come the other way, and bodies from 1 KiB on would leave their
+ * rows for pages of their own. docs/storage.md has the figures.
  *
  * A migration is one step from a version to the next, run in one transaction with all the others;
  * user_version is set at its end. Steps are never edited once released.
@@ -206,11 +206,12 @@ static sdb_status add_store(sdb_file *file, sdb_file_store *store) {
   if (id <= 0 || id > SDB_LOCAL_STORE_ID_MAX)
     return sdb_error_set(&file->error, SDB_LIMIT, file->path, ": too many stores: ", store->name);
   store->id = (uint16_t)id;
-  char sql[160];
+  char sql[224];
+  unsigned number = store->id;
   snprintf(sql, sizeof(sql),
-      "CREATE TABLE object_%u(id BLOB NOT NULL PRIMARY KEY, event_id BLOB, client_id BLOB,"
-      " body TEXT)",
-      (unsigned)store->id);
+      "CREATE TABLE object_%u(id BLOB NOT NULL, event_id BLOB, client_id BLOB, body TEXT);"
+      "CREATE UNIQUE INDEX newest_%u ON object_%u(id DESC)",
+      number, number, number);
   return run(file, sql);
 }
 
