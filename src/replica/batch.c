@@ -146,16 +146,21 @@ void sdb_replica_stage(sdb_replica *replica, sdb_local_op *op) {
 
 /* ---- what came back ---- */
 
-/* Those that were stored may be sent. */
-static void release_pushes(sdb_replica *replica, const sdb_batch *batch) {
-  if (!batch->commit.durable) return;
+static void release_push(sdb_replica *replica, sdb_uuid client_id) {
+  sdb_pending *pending = sdb_pending_find(replica, client_id);
+  if (!pending) return;
+  pending->stored = true;
+  replica->send_due = true;
+}
+
+/* Those that were stored may be sent; those that were dropped are gone for good. */
+static void note_pushes(sdb_replica *replica, const sdb_batch *batch) {
   for (size_t i = 0; i < batch->commit.count; i++) {
     const sdb_local_change *change = &batch->commit.changes[i];
-    if (change->kind != SDB_LOCAL_PENDING_PUT) continue;
-    sdb_pending *pending = sdb_pending_find(replica, change->pending->client_id);
-    if (!pending) continue;
-    pending->stored = true;
-    replica->send_due = true;
+    if (change->kind == SDB_LOCAL_PENDING_PUT)
+      release_push(replica, change->pending->client_id);
+    else if (change->kind == SDB_LOCAL_PENDING_DROP)
+      sdb_pending_on_dropped(replica, change->client_id);
   }
 }
 
@@ -173,7 +178,7 @@ void sdb_batch_on_completed(sdb_replica *replica, sdb_batch *batch, uint64_t now
     if (!replica->failed) sdb_replica_fail_storage(replica, status, now_ms);
     return;
   }
-  release_pushes(replica, batch);
+  note_pushes(replica, batch);
   batch->next = NULL;
   *(replica->committed ? &replica->committed_last->next : &replica->committed) = batch;
   replica->committed_last = batch;

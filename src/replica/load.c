@@ -89,11 +89,7 @@ sdb_status sdb_replica_adopt(sdb_replica *replica, const sdb_local_pending *kept
 /* One that ended while another storage was in use must not come back. False: no memory. */
 static bool take_kept(sdb_replica *replica, const sdb_local_pending *kept) {
   if (!is_known_store(replica, kept) || sdb_pending_find(replica, kept->client_id)) return true;
-  if (sdb_table_find(&replica->ended, kept->client_id)) {
-    sdb_local_change *change = sdb_batch_add(replica, SDB_LOCAL_PENDING_DROP, kept->store);
-    if (change) change->client_id = kept->client_id;
-    return change != NULL;
-  }
+  if (sdb_table_find(&replica->ended, kept->client_id)) return true; /* drop_ended */
   sdb_pending *pending = revive(replica, kept);
   if (!pending) return false;
   pending->stored = true;
@@ -102,10 +98,22 @@ static bool take_kept(sdb_replica *replica, const sdb_local_pending *kept) {
   return true;
 }
 
+/* False: no memory. */
+static bool drop_ended(sdb_replica *replica) {
+  for (uint32_t i = 0; i < replica->ended.buckets_count; i++) {
+    for (const sdb_entry *entry = replica->ended.buckets[i]; entry; entry = entry->next) {
+      sdb_local_change *change = sdb_batch_add(replica, SDB_LOCAL_PENDING_DROP, 0);
+      if (!change) return false;
+      change->client_id = entry->key;
+    }
+  }
+  return true;
+}
+
 /* Those of the storage come first; those in memory follow, in their order, and are put into it. */
 static bool take_pushes(sdb_replica *replica, const sdb_local_load *load) {
   sdb_pending *mine = replica->first;
-  bool done = true;
+  bool done = drop_ended(replica);
   replica->first = replica->last = NULL;
   for (size_t i = 0; done && i < load->pending_count; i++)
     done = take_kept(replica, &load->pending[i]);
@@ -134,7 +142,6 @@ void sdb_load_on_completed(sdb_replica *replica, sdb_local_load *load, uint64_t 
   }
   replica->loaded = replica->loaded_before = true;
   replica->send_due = replica->status_due = true;
-  if (replica->storage->durable) sdb_notes_clear(replica, &replica->ended);
   sdb_link_advance(replica, now_ms);
   sdb_replica_run_waiting(replica, now_ms);
 }

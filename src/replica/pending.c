@@ -23,6 +23,15 @@ bool sdb_pending_is_failed(const sdb_pending *pending) {
   return pending->state == SDB_PENDING_TIMED_OUT || pending->state == SDB_PENDING_REFUSED;
 }
 
+const sdb_error *sdb_pending_failure(const sdb_pending *pending) {
+  static const sdb_error LATE = {
+      .status = SDB_UNAVAILABLE, .message = "the server did not answer in time"};
+  static const sdb_error REFUSED = {.status = SDB_REJECTED, .message = "refused by the server"};
+  if (!sdb_pending_is_failed(pending)) return NULL;
+  if (pending->error) return pending->error;
+  return pending->state == SDB_PENDING_REFUSED ? &REFUSED : &LATE; /* there was no memory for it */
+}
+
 bool sdb_pending_is_create(const sdb_replica *replica, const sdb_pending *pending) {
   return pending->action == SDB_ACTION_CREATE && !replica->stores[pending->store].singular;
 }
@@ -215,6 +224,7 @@ const sdb_pending *sdb_pending_over_create(const sdb_replica *replica, const sdb
 /* ---- the end of one ---- */
 
 static bool note(sdb_replica *replica, sdb_table *table, sdb_uuid client_id) {
+  if (sdb_table_find(table, client_id)) return true;
   sdb_entry *entry = sdb_mem_zero(replica->mem, sizeof(*entry));
   if (!entry) return false;
   entry->key = client_id;
@@ -232,12 +242,26 @@ void sdb_notes_clear(sdb_replica *replica, sdb_table *table) {
   }
 }
 
-/* What is to be known of it when it is no longer pending. */
-static bool note_end(sdb_replica *replica, const sdb_pending *pending) {
+/* A storage that holds it for good may be away. */
+static bool is_elsewhere(const sdb_replica *replica) {
+  return replica->notes_ended && replica->storage && !replica->storage->durable;
+}
+
+/* What is to be known of it when it is no longer pending. One that was given up is noted until the
+ * storage has dropped it, whatever fails on the way: it must not come back from there. */
+static bool note_end(sdb_replica *replica, const sdb_pending *pending, bool given_up) {
   const sdb_uuid client_id = pending->by_client.key;
   if (pending->sent_before && !note(replica, &replica->resent, client_id)) return false;
-  bool elsewhere = replica->notes_ended && replica->storage && !replica->storage->durable;
-  return !elsewhere || note(replica, &replica->ended, client_id);
+  bool stored = !replica->stores[pending->store].singular;
+  bool noted = is_elsewhere(replica) || (given_up && stored);
+  return !noted || note(replica, &replica->ended, client_id);
+}
+
+void sdb_pending_on_dropped(sdb_replica *replica, sdb_uuid client_id) {
+  sdb_entry *entry = sdb_table_find(&replica->ended, client_id);
+  if (!entry || is_elsewhere(replica)) return;
+  sdb_table_remove(&replica->ended, entry);
+  sdb_mem_free(replica->mem, entry);
 }
 
 static bool resolve_dependents(sdb_replica *replica, const sdb_pending *create, sdb_uuid id) {
@@ -253,15 +277,16 @@ static bool resolve_dependents(sdb_replica *replica, const sdb_pending *create, 
 }
 
 bool sdb_pending_acknowledge(sdb_replica *replica, sdb_pending *pending, sdb_uuid id) {
-  bool done = note_end(replica, pending) && drop_stored(replica, pending) &&
+  bool done = note_end(replica, pending, false) && drop_stored(replica, pending) &&
               resolve_dependents(replica, pending, id);
   if (done) sdb_pending_free(replica, pending);
   return done;
 }
 
 static bool give_up_one(sdb_replica *replica, sdb_pending *pending) {
-  if (!note_end(replica, pending) || !drop_stored(replica, pending) ||
-      !sdb_pending_show(replica, pending))
+  /* It leaves the storage last: what stays pending must stay there too. */
+  if (!note_end(replica, pending, true) || !sdb_pending_show(replica, pending) ||
+      !drop_stored(replica, pending))
     return false;
   sdb_pending_free(replica, pending);
   return true;

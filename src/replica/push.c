@@ -86,7 +86,8 @@ static sdb_status add_push(sdb_replica *replica, sdb_replica_call *call, const t
   pending->depends = to->depends;
   pending->created_ms = call->request.wall_ms;
   sdb_pending_insert(replica, pending, to->id);
-  if (!sdb_pending_store(replica, pending) || !sdb_pending_show(replica, pending)) {
+  /* It is stored last: nothing that the caller was refused may be found in the storage. */
+  if (!sdb_pending_show(replica, pending) || !sdb_pending_store(replica, pending)) {
     sdb_pending_free(replica, pending);
     return say(call, SDB_NO_MEMORY, "out of memory");
   }
@@ -121,10 +122,14 @@ static sdb_status rewrite_create(
   made->store = create->store;
   made->action = create->action;
   made->created_ms = create->created_ms;
+  made->position = create->position;
+  if (!sdb_pending_show(replica, made) || !sdb_pending_store(replica, made)) {
+    sdb_mem_free(replica->mem, made);
+    return say(call, SDB_NO_MEMORY, "out of memory");
+  }
   sdb_pending_replace(replica, create, made);
   call->client_id = made->by_client.key;
-  if (sdb_pending_store(replica, made) && sdb_pending_show(replica, made)) return SDB_OK;
-  return say(call, SDB_NO_MEMORY, "out of memory");
+  return SDB_OK;
 }
 
 static sdb_status take_create_back(

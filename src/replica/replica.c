@@ -129,9 +129,9 @@ void sdb_replica_destroy(sdb_replica *replica) {
 /* ---- the storage ---- */
 
 bool sdb_replica_flush(sdb_replica *replica, uint64_t now_ms) {
+  if (replica->send_due && replica->loaded) sdb_send_pushes(replica, now_ms);
   if (replica->sends.status != SDB_OK)
     sdb_link_drop(replica, SDB_CLOSE_OVERLOADED, "out of memory", now_ms);
-  if (replica->send_due && replica->loaded) sdb_send_pushes(replica, now_ms);
   sdb_batch_close(replica, now_ms);
   sdb_local_op *list = replica->staged;
   if (!list || !replica->storage) return sdb_replica_has_output(replica);
@@ -331,7 +331,7 @@ bool sdb_replica_next_unsynced(
       .action = (sdb_action)pending->action,
       .object = sdb_slice_make(pending->object, pending->size),
       .created_ms = pending->created_ms,
-      .error = sdb_pending_is_failed(pending) ? pending->error : NULL};
+      .error = sdb_pending_failure(pending)};
   return true;
 }
 

@@ -93,8 +93,7 @@ static void fail_late(sdb_replica *replica, sdb_pending *pending) {
   pending->clock_runs = false;
   pending->time_left_ms = 0;
   sdb_pending_set_state(replica, pending, SDB_PENDING_TIMED_OUT);
-  /* Without memory it is told late: the status says that there is one. */
-  (void)!sdb_pending_show(replica, pending);
+  if (!sdb_pending_show(replica, pending)) sdb_replica_note_reset(replica, pending->store);
 }
 
 void sdb_send_on_timer(sdb_replica *replica, uint64_t now_ms) {
@@ -194,7 +193,7 @@ void sdb_send_on_closed(sdb_replica *replica, unsigned code, uint64_t now_ms) {
       pending->time_left_ms = replica->options.limits.push_timeout_ms;
       sdb_pending_set_error(replica, pending, NULL);
       sdb_pending_set_state(replica, pending, SDB_PENDING_WAITING);
-      (void)!sdb_pending_show(replica, pending);
+      if (!sdb_pending_show(replica, pending)) sdb_replica_note_reset(replica, pending->store);
     }
   }
   SDB_ASSERT(replica->link.in_flight == 0);
@@ -208,13 +207,17 @@ sdb_status sdb_replica_retry(sdb_replica *replica, sdb_uuid client_id) {
   sdb_pending *pending = sdb_pending_find(replica, client_id);
   if (!pending) return SDB_NOT_FOUND;
   if (!sdb_pending_is_failed(pending)) return SDB_CONFLICT;
+  sdb_pending_state state = pending->state;
+  sdb_pending_set_state(replica, pending, SDB_PENDING_WAITING); /* as it is to be stored */
+  if (!sdb_pending_show(replica, pending) || !sdb_pending_store(replica, pending)) {
+    sdb_pending_set_state(replica, pending, state);
+    return SDB_NO_MEMORY;
+  }
   sdb_send_landed(replica, pending);
   pending->time_left_ms = replica->options.limits.push_timeout_ms;
   sdb_pending_set_error(replica, pending, NULL);
-  sdb_pending_set_state(replica, pending, SDB_PENDING_WAITING);
   replica->send_due = true;
-  if (sdb_pending_store(replica, pending) && sdb_pending_show(replica, pending)) return SDB_OK;
-  return SDB_NO_MEMORY;
+  return SDB_OK;
 }
 
 sdb_status sdb_replica_discard(sdb_replica *replica, sdb_uuid client_id) {

@@ -166,7 +166,7 @@ struct sdb_replica {
 
   sdb_table partials; /* by id */
   /* Client ids, entries of their own. Those whose event says nothing of what lies below it, since it
-   * may be sent again on this connection; those that ended while a storage that has them was away. */
+   * may be sent again on this connection; those that ended and that a storage may still hold. */
   sdb_table resent, ended;
   bool notes_ended;
   sdb_link link;
@@ -255,6 +255,8 @@ SDB_MUST_CHECK bool sdb_pending_show(sdb_replica *replica, const sdb_pending *pe
 /* The change of this device that shows in place of object `id` (singular: of its store), or NULL. */
 const sdb_pending *sdb_pending_over(const sdb_replica *replica, uint16_t store, sdb_uuid id);
 bool sdb_pending_is_failed(const sdb_pending *pending);
+/* Why it is shown as failed; NULL: it is not. */
+const sdb_error *sdb_pending_failure(const sdb_pending *pending);
 bool sdb_pending_is_create(const sdb_replica *replica, const sdb_pending *pending);
 /* The change that shows in place of this pending create, or NULL: it shows as it is. */
 const sdb_pending *sdb_pending_over_create(const sdb_replica *replica, const sdb_pending *create);
@@ -262,6 +264,8 @@ const sdb_pending *sdb_pending_over_create(const sdb_replica *replica, const sdb
  * for the id have it. False: no memory. */
 SDB_MUST_CHECK bool sdb_pending_acknowledge(
     sdb_replica *replica, sdb_pending *pending, sdb_uuid id);
+/* The storage does not hold it any more. */
+void sdb_pending_on_dropped(sdb_replica *replica, sdb_uuid client_id);
 /* Forgets it, stored or not, with those that wait for its id; shows what is there then. */
 SDB_MUST_CHECK bool sdb_pending_give_up(sdb_replica *replica, sdb_pending *pending);
 

@@ -19,7 +19,7 @@ static void show_pending(const sdb_pending *pending, sdb_client_record *record) 
   bool failed = sdb_pending_is_failed(pending);
   record->state = failed ? SDB_RECORD_FAILED : SDB_RECORD_PENDING;
   record->client_id = pending->by_client.key;
-  record->error = failed ? pending->error : NULL;
+  record->error = sdb_pending_failure(pending);
   if (pending->action != SDB_ACTION_DELETE)
     record->object = sdb_slice_make(pending->object, pending->size);
 }

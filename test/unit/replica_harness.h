@@ -195,13 +195,15 @@ static inline void list_stale(phone *p) {
     p->stale[i] = false;
     sdb_replica_request request = {
         .kind = SDB_REPLICA_LIST, .tag = &p->stale, .store = i, .limit = 1000};
-    assert_true(sdb_replica_request_begin(p->replica, &request, p->world->now_ms));
+    /* Without memory it is tried again in the next turn. */
+    p->stale[i] = !sdb_replica_request_begin(p->replica, &request, p->world->now_ms);
   }
 }
 
 static inline void on_done(phone *p, const sdb_replica_output *output) {
   if (output->tag == &p->stale) {
     on_listed(p, output);
+    if (output->status != SDB_OK) p->stale[output->store] = true;
     return;
   }
   if (p->on_answer && output->tag != p) {
