@@ -237,6 +237,10 @@ static void set_problem(sdb_replica *replica, const char *problem, sdb_slice rea
 void sdb_replica_on_closed(
     sdb_replica *replica, unsigned code, sdb_slice reason, const char *problem, uint64_t now_ms) {
   sdb_link *link = &replica->link;
+  if (replica->disconnect_due) { /* it is the one that was given up */
+    replica->disconnect_due = false;
+    return;
+  }
   if (link->state != SDB_LINK_OPEN && link->state != SDB_LINK_CONNECTING) return;
   end_connection(replica, code, now_ms);
   set_problem(replica, problem, reason);

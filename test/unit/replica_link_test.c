@@ -351,6 +351,17 @@ static void what_comes_of_a_connection_that_was_given_up_is_nothing(void **state
   assert_int_equal(sdb_replica_deadline_ms(r->replica), UINT64_MAX);
 }
 
+static void a_connection_that_ends_while_it_is_given_up_is_not_given_up_again(void **state) {
+  rig *r = *state;
+  go_live(r);
+  sdb_replica_go_offline(r->replica, r->now_ms);
+  sdb_replica_go_online(r->replica, r->now_ms);
+  close_line(r, SDB_CLOSE_LOST, ""); /* it says so before the replica's turn ends */
+  assert_int_equal(r->disconnects, 0);
+  assert_int_equal(r->connects, 2);
+  go_live(r);
+}
+
 static void one_who_starts_offline_connects_when_told(void **state) {
   (void)state;
   rig *r = rig_begin();
@@ -598,6 +609,7 @@ int main(void) {
       ON_RIG(online_ends_a_wait_for_the_next_try),
       ON_RIG(an_open_connection_is_ended_however_often_it_is_changed_before_a_turn_ends),
       ON_RIG(what_comes_of_a_connection_that_was_given_up_is_nothing),
+      ON_RIG(a_connection_that_ends_while_it_is_given_up_is_not_given_up_again),
       cmocka_unit_test(one_who_starts_offline_connects_when_told),
       cmocka_unit_test(a_token_is_asked_for_before_the_first_connection),
       cmocka_unit_test(a_token_is_in_the_hello_where_the_upgrade_cannot_show_it),

@@ -1,9 +1,9 @@
 /* replica_memory_test.c: the device without memory: at every point of everything that it does.
  *
  * A story is told again and again, with the first allocation failing (it alone, the next too, or
- * all after it), then the second... Whatever fails: nothing crashes, nothing leaks (phone_kill sees
- * to that), and each request is answered once. When memory is back the device comes to rest, in step
- * with the server: what was answered with SDB_OK is there once, what was refused is not.
+ * all after it), then the second... Whatever fails: nothing crashes, nothing leaks (phone_kill
+ * sees to that), and each request is answered once. When memory is back the device comes to rest,
+ * in step with the server: what was answered with SDB_OK is there once, what was refused is not.
  */
 #include "replica_harness.h"
 
