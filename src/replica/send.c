@@ -22,15 +22,23 @@ static bool has_room(const sdb_replica *replica, const sdb_pending *pending) {
          link->in_flight_bytes + pending->size <= SDB_REPLICA_IN_FLIGHT_BYTES_MAX;
 }
 
+/* One that is late too: it will be sent again. */
 static bool goes_first(const sdb_pending *pending, const sdb_pending *other) {
   return other->position < pending->position && other->store == pending->store &&
-         (other->state == SDB_PENDING_WAITING || other->state == SDB_PENDING_SENT);
+         other->state != SDB_PENDING_REFUSED;
+}
+
+static bool is_behind_in_store(const sdb_pending *pending) {
+  for (const sdb_pending *other = pending->previous; other; other = other->previous) {
+    if (goes_first(pending, other)) return true;
+  }
+  return false;
 }
 
 /* Whether an earlier push of the same object is still to be answered. */
 static bool is_behind_another(const sdb_replica *replica, const sdb_pending *pending) {
   if (replica->stores[pending->store].singular)
-    return replica->stores[pending->store].in_flight > 0;
+    return replica->stores[pending->store].in_flight > 0 || is_behind_in_store(pending);
   if (sdb_uuid_is_nil(pending->by_object.key)) return false;
   sdb_entry *entry = sdb_table_find(&replica->pending_by_object, pending->by_object.key);
   for (; entry; entry = sdb_table_next(entry)) {

@@ -1,7 +1,7 @@
 /* replica_fuzz_test.c: messages of a server at random: well-formed ones in any order, with fields
- * left out and ids of few kinds, and the same with bytes changed. Meanwhile the application goes on,
- * the storage fails, connections end, and the device starts anew. Nothing crashes or leaks, and in
- * the end it still does what a sane server asks of it.
+ * left out and ids of few kinds, and the same with bytes changed. Meanwhile the application goes
+ * on, the storage fails, connections end, and the device starts anew. Nothing crashes or leaks, and
+ * in the end it still does what a sane server asks of it.
  */
 #include "replica_rig.h"
 

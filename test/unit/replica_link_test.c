@@ -208,6 +208,63 @@ static void a_message_too_large_without_a_push_refuses_none(void **state) {
   sent(r, "update");
 }
 
+/* A push that the server puts off, until it is late. */
+static void be_put_off_until_late(rig *r) {
+  char message[300], text[SDB_UUID_TEXT_SIZE + 1] = "";
+  sdb_uuid_format(r->client_id, text);
+  snprintf(message, sizeof(message),
+      "{\"type\":\"error\",\"data\":{\"code\":\"unavailable\",\"clientId\":\"%s\"}}", text);
+  while (rig_status(r).failed == 0) {
+    sent(r, "update");
+    tell(r, message);
+    rig_pass(r, 1000);
+  }
+}
+
+static void assert_sent_text(rig *r, const char *store, const char *field, const char *text) {
+  json_t *data = sent(r, "update");
+  assert_string_equal(json_string_value(json_object_get(data, "store")), store);
+  assert_string_equal(
+      json_string_value(json_object_get(json_object_get(data, "object"), field)), text);
+}
+
+static void change(rig *r, sdb_replica_request_kind kind, int store, const char *object) {
+  sdb_replica_request request = {
+      .kind = kind, .store = (uint16_t)store, .object = sdb_slice_of(object)};
+  if (kind == SDB_REPLICA_UPDATE) assert_true(sdb_uuid_parse(sdb_slice_of(ID("01")), &request.id));
+  assert_int_equal(rig_ask(r, request), SDB_OK);
+}
+
+static void a_late_push_is_not_overtaken_by_a_newer_one_of_its_object(void **state) {
+  rig *r = *state;
+  go_live(r);
+  tell(r, "{\"type\":\"update\",\"data\":{\"store\":\"note\",\"id\":\"" ID(
+              "01") "\",\"object\":{\"text\":\"held\"}}}");
+  change(r, SDB_REPLICA_UPDATE, NOTE, "{\"text\":\"old\"}");
+  be_put_off_until_late(r);
+  change(r, SDB_REPLICA_UPDATE, NOTE, "{\"text\":\"new\"}");
+  assert_nothing_sent(r);
+  close_line(r, SDB_CLOSE_LOST, "");
+  rig_pass(r, 500);
+  go_live(r);
+  assert_sent_text(r, "note", "text", "old");
+  assert_nothing_sent(r);
+}
+
+static void a_late_push_of_a_singular_store_is_not_overtaken_either(void **state) {
+  rig *r = *state;
+  go_live(r);
+  change(r, SDB_REPLICA_PUSH, ACCOUNT, "{\"name\":\"old\"}");
+  be_put_off_until_late(r);
+  change(r, SDB_REPLICA_PUSH, ACCOUNT, "{\"name\":\"new\"}");
+  assert_nothing_sent(r);
+  close_line(r, SDB_CLOSE_LOST, "");
+  rig_pass(r, 500);
+  go_live(r);
+  assert_sent_text(r, "account", "name", "old");
+  assert_nothing_sent(r);
+}
+
 /* ---- silence ---- */
 
 static void a_server_that_is_silent_is_asked_and_then_given_up(void **state) {
@@ -601,6 +658,8 @@ int main(void) {
       ON_RIG(a_server_that_goes_away_is_connected_to_again),
       ON_RIG(a_message_too_large_is_the_largest_push_and_is_not_sent_again_by_itself),
       ON_RIG(a_message_too_large_without_a_push_refuses_none),
+      ON_RIG(a_late_push_is_not_overtaken_by_a_newer_one_of_its_object),
+      ON_RIG(a_late_push_of_a_singular_store_is_not_overtaken_either),
       ON_RIG(a_server_that_is_silent_is_asked_and_then_given_up),
       ON_RIG(whatever_a_server_says_shows_that_it_lives),
       ON_RIG(a_server_that_says_nothing_knows_only_the_four_messages),
