@@ -96,6 +96,11 @@ static bool is_out_of_reach(const sdb_client_status *status) {
   return status->phase == SDB_CLIENT_OFFLINE && status->close_code != 0;
 }
 
+/* What waits is sent on the way, and had better be shown as the objects that come of it. */
+static bool is_done(const sdb_client_status *status) {
+  return status->phase == SDB_CLIENT_LIVE && status->pending == 0;
+}
+
 /* Gives the exit code that the list deserves. */
 static int catch_up(list *self) {
   const sdb_client_status *status = &self->device.status;
@@ -105,9 +110,10 @@ static int catch_up(list *self) {
   for (int64_t left = self->wait_ms; left > 0 && !sdb_cli_device_interrupted();
        left = end - sdb_cli_device_now_ms()) {
     (void)sdb_cli_device_wait(&self->device, -1, (int)left);
-    if (status->phase == SDB_CLIENT_LIVE) return SDB_CLI_DEVICE_DONE;
+    if (is_done(status)) return SDB_CLI_DEVICE_DONE;
     if (status->phase == SDB_CLIENT_UNAUTHORIZED || is_out_of_reach(status)) break;
   }
+  if (status->phase == SDB_CLIENT_LIVE) return SDB_CLI_DEVICE_DONE;
   sdb_cli_device_say_problem(&self->device);
   return status->phase == SDB_CLIENT_UNAUTHORIZED ? SDB_CLI_DEVICE_REFUSED : SDB_CLI_DEVICE_KEPT;
 }

@@ -74,6 +74,7 @@ static void print_body(sdb_cli_text *text, const sdb_client_record *record) {
 
 /* Writes `text` in the columns that are left. */
 static void write_fitted(FILE *to, sdb_slice text, size_t columns, bool show_end) {
+  if (text.size == 0) return;
   if (columns == SIZE_MAX || sdb_cli_text_columns(text) <= columns) {
     fwrite(text.data, 1, text.size, to);
   } else if (columns > 0) {
@@ -116,7 +117,7 @@ void sdb_cli_print_record(const sdb_cli_terminal *terminal, const sdb_store *sto
   if (left > 0) {
     sdb_cli_terminal_look(terminal, SDB_CLI_LOOK_NORMAL);
     sdb_cli_terminal_look(terminal, SDB_CLI_LOOK_NAME);
-    fwrite(name.data, 1, name.size, to);
+    write_fitted(to, sdb_cli_text_slice(&name), SIZE_MAX, false);
     sdb_cli_terminal_look(terminal, SDB_CLI_LOOK_NORMAL);
     sdb_cli_terminal_look(terminal, look_of(record->state));
     write_fitted(to, sdb_cli_text_slice(&body), left, style->show_end);

@@ -53,6 +53,7 @@ typedef struct tail {
   const sdb_store **stores; /* those that are shown */
   size_t stores_count;
   bool json, until_synced, has_failed, done;
+  bool unread;      /* output failed: no more is printed */
   uint32_t count;   /* 0: without end */
   uint32_t counted; /* synced objects that were shown */
   sdb_cli_held_back held;
@@ -69,9 +70,23 @@ static void fail(tail *self, const char *why) {
   self->has_failed = self->done = true;
 }
 
+/* Behind output, before which errno was 0. Who reads no further, as `head` does, has seen enough. */
+static void check_output(tail *self) {
+  if (self->unread || !ferror(stdout)) return;
+  self->unread = self->done = true;
+  if (errno != EPIPE) fail(self, strerror(errno));
+}
+
+static void flush(tail *self) {
+  errno = 0;
+  (void)fflush(stdout);
+  check_output(self);
+}
+
 static void show(tail *self, const sdb_store *store, const sdb_client_change *change) {
   static const char *const NAMES[] = {"put", "remove", "reset"};
   if (self->done) return;
+  errno = 0;
   if (!self->json) {
     if (!sdb_cli_view_change(&self->view, store, change)) fail(self, "out of memory");
   } else if (change->kind == SDB_CHANGE_RESET) {
@@ -82,6 +97,7 @@ static void show(tail *self, const sdb_store *store, const sdb_client_change *ch
   if (change->kind == SDB_CHANGE_PUT && change->record.state == SDB_RECORD_SYNCED &&
       ++self->counted == self->count)
     self->done = true;
+  check_output(self);
 }
 
 static void show_put(tail *self, const sdb_store *store, const sdb_client_record *record) {
@@ -262,7 +278,7 @@ static void turn(tail *self) {
   self->unordered = self->unordered || !was_live || !is_live(self);
   bool holds = is_catching_up(self) && self->held.bytes < HELD_BYTES_MAX;
   if (self->held.count > 0 && !holds) show_held(self);
-  fflush(stdout); /* what there is before word that this is all; failures are asked for later */
+  flush(self); /* what there is before word that this is all */
   if (self->device.status_changed) tell_status(self);
   self->device.status_changed = false;
   if (self->until_synced && is_live(self)) self->done = true;
@@ -279,11 +295,9 @@ static int follow(tail *self) {
     show_store(self, self->stores[i]);
   if (!self->json) sdb_cli_view_end(&self->view);
   if (!self->device.offline) sdb_cli_device_go_online(&self->device);
-  while (!self->device.offline && !self->done && !sdb_cli_device_interrupted()) {
-    if (fflush(stdout) != 0) fail(self, strerror(errno));
-    if (!self->done) turn(self);
-  }
-  if (fflush(stdout) != 0 && !sdb_cli_device_interrupted()) fail(self, strerror(errno));
+  for (flush(self); !self->device.offline && !self->done && !sdb_cli_device_interrupted();
+       flush(self))
+    turn(self);
   return self->has_failed ? SDB_CLI_DEVICE_REFUSED : SDB_CLI_DEVICE_DONE;
 }
 

@@ -439,6 +439,18 @@ test('a tail ends when nobody reads what it prints', async (t) => {
   assert.equal(await tail.end(), 0);
 });
 
+test('a tail whose reader has seen enough ends without a word', async (t) => {
+  const server = await startServer(t);
+  const client = await connectSynced(t, server, 'ada', ALL);
+  await client.pushedAll('note', Array(1000).fill({ text: 'x'.repeat(100) }));
+  const stores = writeStores(temporaryFolder(t), chatStores);
+  const command = `'${syncdb}' tail '${server.url}' --stores '${stores}' --user ada | head -1`;
+  const both = startCommand(t, 'bash', ['-c', `${command}; exit "\${PIPESTATUS[0]}"`]);
+  assert.equal(await both.end(), 0);
+  assert.equal(both.all.length, 1);
+  assert.doesNotMatch(both.log, /pipe/i);
+});
+
 test('tail --offline shows what is held and ends', async (t) => {
   const absent = await absentServer(t);
   const ada = device(t, absent);
@@ -581,6 +593,25 @@ test('a token is shown, and one that is refused is said to be', async (t) => {
   assert.match(tail.log, /unauthorized/);
   assert.equal((await other.push('note', { text: 'kept' })).code, 3);
   assert.equal((await other.list('note')).code, 1);
+});
+
+test('a token that ends is followed by the one that its file holds by then', async (t) => {
+  const folder = temporaryFolder(t);
+  const [secret, file] = [path.join(folder, 'secret'), path.join(folder, 'token')];
+  const key = 'a secret that has at least thirty-two bytes';
+  writeFileSync(secret, key);
+  const renew = (lifetime) =>
+    writeFileSync(file, token('HS256', key, { sub: 'ada', exp: seconds() + lifetime }));
+  const server = await startServer(t, { identity: ['--jwt-secret-file', secret] });
+  renew(2);
+  const args = ['--token-file', file];
+  const tail = device(t, server, 'ada', { args }).tail();
+  await tail.said(/live/);
+  renew(600);
+  await tail.said(/live[^]*live/);
+  const other = device(t, server, 'ada', { args });
+  assert.equal((await other.push('note', { text: 'still here' })).code, 0);
+  await tail.take((change) => change.object?.text === 'still here');
 });
 
 // ---- usage ----
