@@ -70,7 +70,7 @@ static void fail(tail *self, const char *why) {
   self->has_failed = self->done = true;
 }
 
-/* Behind output, before which errno was 0. Who reads no further, as `head` does, has seen enough. */
+/* Behind output, before which errno was 0. Who reads no further, like `head`, has seen enough. */
 static void check_output(tail *self) {
   if (self->unread || !ferror(stdout)) return;
   self->unread = self->done = true;

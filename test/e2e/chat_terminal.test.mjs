@@ -93,7 +93,7 @@ test('/older loads what was not loaded at first', async (t) => {
 
 // ---- a server that refuses ----
 
-/** A server that answers each push as `answer(data)` says: true is its event, words are an error. */
+/** Answers each push as `answer(data)` says: true stands for its event, words for an error. */
 async function startRefusing(t, answer) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   cleanup(t, () => {
