@@ -1,10 +1,10 @@
-/* client_cut_test.c: sessions of two devices of one user with catch-up, live events, partials, pushes,
- * updates and removes, cut inside their messages, both ways, at places spread over the whole session:
- * afterwards both devices, what their watches showed, and the server are one, and no push is lost or
- * doubled. The same where the server goes and comes back while a device pushes.
+/* client_cut_test.c: sessions of two devices of one user with catch-up, live events, partials,
+ * pushes, updates and removes, cut inside their messages, both ways, at places spread over the whole
+ * session: afterwards both devices, what their watches showed, and the server are one, and no push
+ * is lost or doubled. The same where the server goes and comes back while a device pushes.
  *
- * What is cut is one device's connection, by a proxy. Real sockets, real files; replica_cut_test.c is
- * the same in one thread and without either.
+ * What is cut is one device's connection, by a proxy. Real sockets, real files; replica_cut_test.c
+ * is the same in one thread and without either.
  */
 #include "client_fixture.h"
 #include "proxy.h"
@@ -97,7 +97,7 @@ static bool is_cut(session *s) {
   return is;
 }
 
-/* No power fails here: the devices' files are where a sync costs nothing, if there is such a place. */
+/* No power fails here: the devices' files are where a sync costs nothing, where there is such. */
 static char memory_folder[64];
 
 static int make_memory_folder(void **state) {
@@ -258,8 +258,8 @@ static void change(session *s, int step) {
   }
 }
 
-/* Before it goes on the devices are answered, so that the session has messages on their own to be
- * cut; a device that was cut is not waited for. */
+/* Before it goes on the devices are answered, so that there are messages on their own to be cut; a
+ * device that was cut is not waited for. */
 static void settle(session *s) {
   device *one = s->one, *two = s->two;
   AWAIT(one, s->was_cut || (one->status.phase == SDB_CLIENT_LIVE && one->status.pending == 0));
@@ -274,7 +274,7 @@ static void end_mute(session *s) {
   proxy_cut_now(s->proxy, s->number % 2 ? PROXY_RESET : PROXY_END);
 }
 
-/* Most reconnect at once: while the script goes on, or after it. Some wait until it comes by itself. */
+/* Most reconnect at once: while the script goes on, or after it. Some leave it to the client. */
 static void reconnect_at_once(session *s) {
   device *one = s->one;
   AWAIT(one, one->status.close_code != 0);
