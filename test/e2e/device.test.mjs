@@ -603,7 +603,7 @@ test('a token that ends is followed by the one that its file holds by then', asy
   writeFileSync(secret, key);
   const renew = (exp) => writeFileSync(file, token('HS256', key, { sub: 'ada', exp }));
   const server = await startServer(t, { identity: ['--jwt-secret-file', secret] });
-  const end = seconds() + 2;
+  const end = seconds() + 4;
   renew(end);
   const args = ['--token-file', file];
   const tail = device(t, server, 'ada', { args }).tail();
