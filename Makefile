@@ -19,8 +19,10 @@ run:
 test:
 	tools/test
 
+# The server's, beside the Node server; then the device's.
 bench: build
 	bench/run
+	build/bin/client_bench
 
 # clang-tidy over the library, the command and the example: a part of `make test`.
 lint: build
