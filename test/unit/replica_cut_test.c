@@ -63,8 +63,8 @@ static void note_held(phone *p) {
   assert_int_equal(load.op.status, SDB_OK);
   for (int i = 0; i < STORES_COUNT; i++) {
     held_when_connected[i] = load.states[i];
-    memcpy(held_ranges[i], load.states[i].missing,
-        load.states[i].missing_count * sizeof(sdb_id_range));
+    size_t size = load.states[i].missing_count * sizeof(sdb_id_range);
+    if (size > 0) memcpy(held_ranges[i], load.states[i].missing, size);
   }
   sdb_buffer_free(&load.memory);
   p->completed = waiting;

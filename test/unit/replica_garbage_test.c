@@ -198,7 +198,7 @@ static void a_partial_may_become_as_large_as_a_megabyte_and_no_larger(void **sta
       "{\"type\":\"partial\",\"data\":{\"store\":\"note\",\"id\":\"" ID(
           "50") "\",\"append\":{\"text\":\"");
   memset(message + at, 'x', 260000);
-  strcpy(message + at + 260000, "\"}}}");
+  memcpy(message + at + 260000, "\"}}}", sizeof("\"}}}"));
   for (int i = 0; i < 4; i++) {
     tell(r, message);
     assert_int_equal(listed(r), 1);

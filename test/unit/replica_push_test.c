@@ -513,7 +513,7 @@ static void a_list_pages_over_pending_creates_and_then_objects(void **state) {
   world *w = *state;
   phone *p = phone_new(w, "ada");
   for (int i = 0; i < 5; i++) {
-    char text[8];
+    char text[16];
     snprintf(text, sizeof(text), "s%d", i);
     phone_note(p, text);
     settle_world(w);
@@ -521,7 +521,7 @@ static void a_list_pages_over_pending_creates_and_then_objects(void **state) {
   p->offline = true;
   line_cut(p, false);
   for (int i = 0; i < 5; i++) {
-    char text[8];
+    char text[16];
     snprintf(text, sizeof(text), "p%d", i);
     phone_note(p, text);
   }
