@@ -4,7 +4,9 @@
  * last one of its store and no watch was added since it was begun.
  */
 #include "client/feed.h"
+#include <errno.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 sdb_status sdb_feed_init(
@@ -14,7 +16,11 @@ sdb_status sdb_feed_init(
   feed->stores = stores;
   feed->fd = -1;
   pthread_mutex_init(&feed->lock, NULL);
-  pthread_cond_init(&feed->quiet, NULL);
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&feed->quiet, &attributes);
+  pthread_condattr_destroy(&attributes);
   if (!with_fd) return SDB_OK;
   feed->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   return feed->fd < 0 ? SDB_IO : SDB_OK;
@@ -280,15 +286,32 @@ sdb_status sdb_feed_add(sdb_feed *feed, sdb_watch *watch) {
   return status;
 }
 
-void sdb_feed_drop(sdb_feed *feed, sdb_watch *watch) {
+/* Waits until it is not running. False: it still is. */
+static bool wait_quiet(sdb_feed *feed, const sdb_watch *watch, uint64_t wait_ms) {
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += (time_t)(wait_ms / 1000);
+  until.tv_nsec += (long)(wait_ms % 1000 * 1000000);
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000;
+  }
+  int timed_out = 0;
+  while (feed->running == watch && timed_out != ETIMEDOUT)
+    timed_out = pthread_cond_timedwait(&feed->quiet, &feed->lock, &until);
+  return feed->running != watch;
+}
+
+bool sdb_feed_drop(sdb_feed *feed, sdb_watch *watch, uint64_t wait_ms) {
   pthread_mutex_lock(&feed->lock);
+  bool done = true;
   watch->ended = true;
   if (feed->running == watch && delivers_here(feed)) {
     watch->orphan = true;
   } else {
-    while (feed->running == watch)
-      pthread_cond_wait(&feed->quiet, &feed->lock);
-    unlink_and_free(feed, watch);
+    done = wait_quiet(feed, watch, wait_ms);
+    if (done) unlink_and_free(feed, watch);
   }
   pthread_mutex_unlock(&feed->lock);
+  return done;
 }

@@ -88,7 +88,8 @@ bool sdb_feed_waits(sdb_feed *feed);
 /* Later watches get SDB_CLOSED. */
 void sdb_feed_close(sdb_feed *feed);
 SDB_MUST_CHECK sdb_status sdb_feed_add(sdb_feed *feed, sdb_watch *watch);
-/* Takes it out and frees it, once it is not running; inside itself it is freed when it returns. */
-void sdb_feed_drop(sdb_feed *feed, sdb_watch *watch);
+/* Takes it out and frees it; inside itself it is freed when it returns. While it is running on
+ * another thread that is waited for, at most `wait_ms`: false, it still is; ask again. */
+SDB_MUST_CHECK bool sdb_feed_drop(sdb_feed *feed, sdb_watch *watch, uint64_t wait_ms);
 
 #endif

@@ -2,6 +2,9 @@
 #include "base/error.h"
 #include "client/state.h"
 
+#define WAIT_MS 60000 /* then it is waited for again */
+#define SERVE_MS 2
+
 sdb_status sdb_client_watch(sdb_client *client, const sdb_store *store, sdb_watch_fn watch,
     void *context, sdb_watch **handle, sdb_error *error) {
   if (store && sdb_device_store(client, store, error) < 0) return SDB_UNKNOWN_STORE;
@@ -19,10 +22,20 @@ sdb_status sdb_client_watch(sdb_client *client, const sdb_store *store, sdb_watc
   return SDB_OK;
 }
 
+/* On the client's thread, while the watch is being dispatched on another, which may be waiting for
+ * this one: so what others ask is carried out meanwhile. */
+static void serve(sdb_client *client) {
+  sdb_asks_carry_out(client);
+  sdb_device_drain(client);
+}
+
 void sdb_client_unwatch(sdb_client *client, sdb_watch *handle) {
   if (!handle) return;
+  bool here = sdb_device_on_thread(client);
   sdb_asks_enter(&client->asks);
-  sdb_feed_drop(&client->feed, handle);
+  while (!sdb_feed_drop(&client->feed, handle, here ? SERVE_MS : WAIT_MS)) {
+    if (here) serve(client);
+  }
   sdb_asks_leave(&client->asks);
 }
 

@@ -336,6 +336,54 @@ static void dispatch_again(void *context, sdb_client *client, const sdb_client_c
   count_changes(context, client, changes);
 }
 
+typedef struct crossing {
+  device *d;
+  sdb_watch *watch;
+  atomic_bool asked, ended;
+  sdb_status pushed;
+} crossing;
+
+static void end_watch_inside(void *context, sdb_client *client, bool refused) {
+  (void)refused;
+  crossing *c = context;
+  atomic_store(&c->asked, true);
+  sdb_client_unwatch(client, c->watch);
+  atomic_store(&c->ended, true);
+  tell(c->d);
+}
+
+static void push_when_asked(void *context, sdb_client *client, const sdb_client_changes *changes) {
+  crossing *c = context;
+  sdb_client_go_online(client);
+  while (!atomic_load(&c->asked))
+    sched_yield();
+  sdb_slice object = sdb_slice_of("{\"role\":\"user\",\"content\":\"crossing\"}");
+  c->pushed = sdb_client_push(client, changes->store, object, NULL, NULL);
+}
+
+static void a_watch_is_ended_on_the_clients_thread_while_it_waits_for_that(void **state) {
+  fixture *f = *state;
+  crossing c = {.pushed = SDB_CLOSED};
+  device d = {.f = f, .messages = f->messages};
+  pthread_mutex_init(&d.lock, NULL);
+  pthread_cond_init(&d.changed, NULL);
+  c.d = &d;
+  sdb_client_options options = device_options(f);
+  sdb_store *stores[] = {f->messages};
+  options.stores = stores;
+  options.stores_count = 1;
+  options.dispatch = options.start_offline = true;
+  options.token = end_watch_inside;
+  options.token_context = &c;
+  assert_int_equal(sdb_client_open(&options, &d.client, NULL), SDB_OK);
+  assert_int_equal(sdb_client_watch(d.client, NULL, push_when_asked, &c, &c.watch, NULL), SDB_OK);
+  push_message(&d, "x");
+  sdb_client_dispatch(d.client);
+  assert_int_equal(c.pushed, SDB_OK);
+  AWAIT(&d, atomic_load(&c.ended));
+  sdb_client_close(d.client);
+}
+
 static void a_dispatch_inside_another_does_nothing(void **state) {
   fixture *f = *state;
   device *d = dispatching_device(f, true);
@@ -396,6 +444,7 @@ int main(void) {
       ON_A_SERVER(without_dispatch_there_is_no_descriptor),
       ON_A_SERVER(with_dispatch_nothing_is_told_before_it_is_asked_for),
       ON_A_SERVER(calls_inside_a_dispatched_watch_are_answered),
+      ON_A_SERVER(a_watch_is_ended_on_the_clients_thread_while_it_waits_for_that),
       ON_A_SERVER(a_dispatch_inside_another_does_nothing),
       ON_A_SERVER(a_watch_is_told_nothing_from_before_it),
       ON_A_SERVER(who_does_not_dispatch_for_long_is_told_to_list_anew),
