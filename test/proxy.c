@@ -308,7 +308,7 @@ static bool serve_way(proxy *p, size_t index, proxy_way way, bool readable, bool
 
 /* ---- the thread ---- */
 
-/* One that waits to send is looked at when it can; one that has nothing, when there is something. */
+/* Who waits to send is looked at when it can; who has nothing, when there is something. */
 static short wanted(const proxy *p, const cable *c, int side) {
   const stream *in = &c->streams[side], *out = &c->streams[!side];
   bool stalled = p->stall[side] && !c->draining;

@@ -1,7 +1,7 @@
 /* client_cut_test.c: sessions of two devices of one user with catch-up, live events, partials,
- * pushes, updates and removes, cut inside their messages, both ways, at places spread over the whole
- * session: afterwards both devices, what their watches showed, and the server are one, and no push
- * is lost or doubled. The same where the server goes and comes back while a device pushes.
+ * pushes, updates and removes, cut inside their messages, both ways, at places spread over all of
+ * it: afterwards both devices, what their watches showed, and the server are one, and no push is
+ * lost or doubled. The same where the server goes and comes back while a device pushes.
  *
  * What is cut is one device's connection, by a proxy. Real sockets, real files; replica_cut_test.c
  * is the same in one thread and without either.
@@ -179,7 +179,7 @@ static void end_session(session *s) {
   sdb_context_release(s->server);
 }
 
-/* ---- the script: each device changes seeds of its own, so it is known what must come of it ---- */
+/* ---- the script: each device changes seeds of its own, so it is known what comes of it ---- */
 
 static void push_own(session *s, device *d, const char *who, int step) {
   char content[24];
