@@ -16,6 +16,7 @@
 static inline const char *child_read(
     const char *text, char tag[CHILD_TAG_SIZE], unsigned *version) {
   const char *colon = strchr(text, ':');
+  *version = 0;
   if (!colon || colon == text || colon - text >= CHILD_TAG_SIZE) return NULL;
   memcpy(tag, text, (size_t)(colon - text));
   tag[colon - text] = 0;
