@@ -14,6 +14,8 @@
 #define SDB_REPLICA_PENDING_BYTES_MAX (64 * 1024 * 1024) /* of all unsynced pushes */
 #define SDB_REPLICA_BATCH_BYTES_MAX (1024 * 1024)        /* events that one commit holds, about */
 #define SDB_REPLICA_BATCH_CHANGES_MAX 4096
+#define SDB_REPLICA_JSON_BYTES_KEPT (256 * 1024) /* of the tokens of a message, for the next */
+#define SDB_REPLICA_CREATED_MAX 256 /* creates that may still be named by their client id */
 
 /* Pushes of a connection that the server has not answered: the rest waits for those. Few until it
  * has said something, for it keeps them until it answered the hello. */

@@ -256,7 +256,7 @@ static bool disconnect(sdb_replica *replica, unsigned code, uint64_t now_ms) {
   if (link->state != SDB_LINK_OPEN && link->state != SDB_LINK_CONNECTING) return false;
   if (!replica->connect_due) { /* a CONNECT that was not given yet needs no DISCONNECT */
     replica->disconnect_due = true;
-    replica->disconnect_code = code;
+    replica->disconnect_code = code == SDB_CLOSE_LOST ? SDB_CLOSE_GOING_AWAY : code;
   }
   end_connection(replica, code, now_ms);
   return true;

@@ -12,7 +12,12 @@
 
 void sdb_replica_attach(sdb_replica *replica, const sdb_local_port *storage, uint64_t now_ms) {
   SDB_ASSERT(storage->version == 1);
-  SDB_ASSERT(replica->ops_out == 0 && !replica->staged && !replica->loaded);
+  SDB_ASSERT(replica->ops_out == 0);
+  if (replica->loaded) { /* what is not stored yet is loaded anew, from the server */
+    sdb_replica_fail_storage(replica, SDB_CLOSED, now_ms);
+    replica->storage_failed_due = false;
+  }
+  SDB_ASSERT(!replica->staged && !replica->loaded);
   replica->storage = storage;
   replica->failed = false;
   sdb_local_load *load = sdb_mem_zero(replica->mem, sizeof(*load));

@@ -276,11 +276,33 @@ static bool resolve_dependents(sdb_replica *replica, const sdb_pending *create, 
   return true;
 }
 
+/* Without memory it is forgotten at once: the application hears of the id all the same. */
+static void note_created(sdb_replica *replica, const sdb_pending *pending, sdb_uuid id) {
+  if (!sdb_pending_is_create(replica, pending)) return;
+  if (!replica->created)
+    replica->created =
+        sdb_mem_alloc(replica->mem, SDB_REPLICA_CREATED_MAX * sizeof(*replica->created));
+  if (!replica->created) return;
+  uint32_t at = replica->created_count++ % SDB_REPLICA_CREATED_MAX;
+  replica->created[at] = (sdb_created){pending->by_client.key, id};
+}
+
+sdb_uuid sdb_pending_created(const sdb_replica *replica, sdb_uuid client_id) {
+  uint32_t count = replica->created_count;
+  if (count > SDB_REPLICA_CREATED_MAX) count = SDB_REPLICA_CREATED_MAX;
+  for (uint32_t i = 0; i < count; i++) {
+    if (sdb_uuid_equal(replica->created[i].client_id, client_id)) return replica->created[i].id;
+  }
+  return client_id;
+}
+
 bool sdb_pending_acknowledge(sdb_replica *replica, sdb_pending *pending, sdb_uuid id) {
   bool done = note_end(replica, pending, false) && drop_stored(replica, pending) &&
               resolve_dependents(replica, pending, id);
-  if (done) sdb_pending_free(replica, pending);
-  return done;
+  if (!done) return false;
+  note_created(replica, pending, id);
+  sdb_pending_free(replica, pending);
+  return true;
 }
 
 static bool give_up_one(sdb_replica *replica, sdb_pending *pending) {

@@ -122,6 +122,7 @@ void sdb_replica_destroy(sdb_replica *replica) {
   sdb_buffer_free(&replica->sends);
   sdb_buffer_free(&replica->scratch);
   sdb_json_free(&replica->json);
+  sdb_mem_free(replica->mem, replica->created);
   sdb_mem_free(replica->mem, replica->stores);
   sdb_mem_free(replica->mem, replica);
 }
@@ -246,6 +247,7 @@ void sdb_replica_on_message(sdb_replica *replica, sdb_slice text, uint64_t now_m
     /* What it meant cannot be known, and to go on without it could lose an event. */
     sdb_link_drop(replica, SDB_CLOSE_BAD_MESSAGE, error.message, now_ms);
   }
+  if (replica->json.memory.capacity > SDB_REPLICA_JSON_BYTES_KEPT) sdb_json_free(&replica->json);
 }
 
 /* ---- time ---- */
@@ -266,6 +268,12 @@ static bool is_create(const sdb_replica *replica, const sdb_replica_request *req
   return request->kind == SDB_REPLICA_PUSH && !replica->stores[request->store].singular;
 }
 
+/* A create that was seen back meanwhile goes by its object's id. */
+static sdb_uuid settle_id(const sdb_replica *replica, sdb_uuid id) {
+  bool settled = sdb_uuid_is_nil(id) || sdb_pending_find(replica, id);
+  return settled ? id : sdb_pending_created(replica, id);
+}
+
 static void begin(sdb_replica *replica, sdb_replica_call *call, uint64_t now_ms) {
   /* A read sees what was committed before it, so what is open goes first. */
   if (!is_create(replica, &call->request)) sdb_batch_close(replica, now_ms);
@@ -273,6 +281,8 @@ static void begin(sdb_replica *replica, sdb_replica_call *call, uint64_t now_ms)
     sdb_replica_finish(replica, call, SDB_IO);
     return;
   }
+  call->request.id = settle_id(replica, call->request.id);
+  call->request.before = settle_id(replica, call->request.before);
   switch (call->request.kind) {
   case SDB_REPLICA_PUSH:
   case SDB_REPLICA_UPDATE:

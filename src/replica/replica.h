@@ -44,8 +44,9 @@ void sdb_replica_destroy(sdb_replica *replica);
 
 /* ---- the local storage ---- */
 
-/* Begins with a storage, at the start and after STORAGE_FAILED: what it holds is loaded, and
- * unsynced pushes in memory are put into it. Nothing of an earlier storage may be on its way. */
+/* Begins with a storage, at the start, after STORAGE_FAILED, and to go on with a better one: what it
+ * holds is loaded, unsynced pushes in memory are put into it, and the connection is made anew. Nothing
+ * of an earlier storage may be on its way. */
 void sdb_replica_attach(sdb_replica *replica, const sdb_local_port *storage, uint64_t now_ms);
 /* Adds an unsynced push that was found elsewhere (a file that is damaged): before attach. Passed
  * over where it is known. */
@@ -82,7 +83,7 @@ typedef enum sdb_replica_request_kind {
   SDB_REPLICA_SINGULAR  /* store */
 } sdb_replica_request_kind;
 
-/* Slices are copied. An id may be the client id of a pending create. */
+/* Slices are copied. An id may be the client id of a create that is pending, or was a while ago. */
 typedef struct sdb_replica_request {
   sdb_replica_request_kind kind;
   void *tag;
@@ -150,7 +151,7 @@ typedef struct sdb_replica_output {
   sdb_client_change change;
   void *tag;
   sdb_status status;
-  const sdb_error *error; /* never NULL where status is not SDB_OK */
+  const sdb_error *error; /* DONE: never NULL where status is not SDB_OK */
   sdb_uuid client_id;
   const sdb_client_record *records;
   size_t records_count;

@@ -68,6 +68,11 @@ struct sdb_pending {
   char object[];
 };
 
+/* A create that was seen back: who has not heard of its id yet names it by its client id. */
+typedef struct sdb_created {
+  sdb_uuid client_id, id;
+} sdb_created;
+
 /* ---- partials ---- */
 
 typedef struct sdb_device_partial {
@@ -169,6 +174,8 @@ struct sdb_replica {
    * may be sent again on this connection; those that ended and that a storage may still hold. */
   sdb_table resent, ended;
   bool notes_ended;
+  sdb_created *created; /* the last SDB_REPLICA_CREATED_MAX, in a ring; NULL: none yet */
+  uint32_t created_count;
   sdb_link link;
   sdb_buffer token;
 
@@ -264,6 +271,9 @@ const sdb_pending *sdb_pending_over_create(const sdb_replica *replica, const sdb
  * for the id have it. False: no memory. */
 SDB_MUST_CHECK bool sdb_pending_acknowledge(
     sdb_replica *replica, sdb_pending *pending, sdb_uuid id);
+/* The id of the object that the create with this client id made, while that is remembered; else
+ * `client_id` itself. */
+sdb_uuid sdb_pending_created(const sdb_replica *replica, sdb_uuid client_id);
 /* The storage does not hold it any more. */
 void sdb_pending_on_dropped(sdb_replica *replica, sdb_uuid client_id);
 /* Forgets it, stored or not, with those that wait for its id; shows what is there then. */

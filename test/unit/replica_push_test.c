@@ -451,6 +451,24 @@ static void changes_of_a_create_on_its_way_follow_it(void **state) {
   assert_in_step(p);
 }
 
+static void a_create_that_was_seen_back_still_goes_by_its_client_id(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_uuid client_id = phone_note(p, "one");
+  settle_world(w);
+  sdb_uuid id = the_shown(p)->id;
+  assert_int_equal(phone_update(p, NOTE, client_id, "{\"text\":\"two\"}"), SDB_OK);
+  settle_world(w);
+  assert_true(sdb_uuid_equal(the_shown(p)->id, id));
+  assert_non_null(strstr(the_shown(p)->object, "two"));
+  assert_int_equal(phone_get(p, NOTE, client_id), SDB_OK);
+  assert_int_equal(phone_list(p, NOTE, client_id, 10), 0);
+  assert_int_equal(phone_remove(p, NOTE, client_id), SDB_OK);
+  settle_world(w);
+  assert_int_equal(p->shown_count, 0);
+  assert_in_step(p);
+}
+
 static void a_remove_of_a_create_on_its_way_follows_it_over_a_restart(void **state) {
   world *w = *state;
   phone *p = phone_new(w, "ada");
@@ -587,6 +605,7 @@ int main(void) {
       TEST(a_create_that_was_never_sent_is_changed_in_place),
       TEST(a_create_that_was_never_sent_is_taken_back_by_a_remove),
       TEST(changes_of_a_create_on_its_way_follow_it),
+      TEST(a_create_that_was_seen_back_still_goes_by_its_client_id),
       TEST(a_remove_of_a_create_on_its_way_follows_it_over_a_restart),
       TEST(discarding_a_create_discards_what_depends_on_it),
       TEST(a_discarded_push_that_arrived_all_the_same_comes_back_as_an_event),
