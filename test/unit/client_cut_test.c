@@ -18,10 +18,12 @@
 #define HEADS 6
 #define FRAMES 12
 #define SPREAD 12
+#define AGAIN 4
 #else
 #define HEADS 20
 #define FRAMES 40
 #define SPREAD 60
+#define AGAIN 20
 #endif
 
 /* ---- what must be on the server in the end ---- */
@@ -77,7 +79,9 @@ typedef struct session {
   sdb_uuid seeds[SEEDS];
   expected expected;
   cut cut;
-  bool was_cut;  /* under one->lock */
+  bool was_cut;  /* under one->lock, as is the next */
+  size_t losses; /* connections that `one` knows it has lost */
+  size_t losses_before;
   bool muted;    /* the proxy lets only one side hear the other */
   int mute_left; /* steps until that ends */
 } session;
@@ -86,6 +90,16 @@ static void on_cut(void *context) {
   session *s = context;
   pthread_mutex_lock(&s->one->lock);
   s->was_cut = true;
+  pthread_cond_broadcast(&s->one->changed);
+  pthread_mutex_unlock(&s->one->lock);
+}
+
+static void note_loss(void *context, sdb_log_level level, const char *event, const char *message) {
+  (void)level, (void)message;
+  session *s = context;
+  if (strcmp(event, "disconnected") != 0) return;
+  pthread_mutex_lock(&s->one->lock);
+  s->losses++;
   pthread_cond_broadcast(&s->one->changed);
   pthread_mutex_unlock(&s->one->lock);
 }
@@ -114,7 +128,7 @@ static int remove_memory_folder(void **state) {
   return memory_folder[0] ? system(command) : 0;
 }
 
-static device *session_device(session *s, const char *name, uint16_t port) {
+static device *session_device(session *s, const char *name, uint16_t port, sdb_log_fn log) {
   sdb_client_options options = device_options(s->f);
   snprintf(s->url, sizeof(s->url), "ws://127.0.0.1:%u/?user=%s", port, s->user);
   snprintf(s->path, sizeof(s->path), "%s/%s-%s.sqlite", s->folder, s->user, name);
@@ -122,6 +136,8 @@ static device *session_device(session *s, const char *name, uint16_t port) {
   options.user = s->user;
   options.path = s->path;
   options.start_offline = true; /* so that its watch is told of everything */
+  options.log = log;
+  options.log_context = s;
   return open_device(s->f, options);
 }
 
@@ -153,8 +169,8 @@ static void begin_session(session *s, fixture *f, int number, cut at) {
     s->seeds[i] = put_on_server(s, content);
   }
   s->proxy = proxy_open(f->port);
-  s->one = session_device(s, "one", proxy_port(s->proxy));
-  s->two = session_device(s, "two", f->port);
+  s->one = session_device(s, "one", proxy_port(s->proxy), note_loss);
+  s->two = session_device(s, "two", f->port, NULL);
   proxy_on_cut(s->proxy, on_cut, s);
   if (at.how) proxy_cut_at(s->proxy, at.way, at.unit, at.byte, at.how);
   sdb_client_go_online(s->two->client);
@@ -276,9 +292,8 @@ static void end_mute(session *s) {
 
 /* Most reconnect at once: while the script goes on, or after it. Some leave it to the client. */
 static void reconnect_at_once(session *s) {
-  device *one = s->one;
-  AWAIT(one, one->status.close_code != 0);
-  sdb_client_go_online(one->client);
+  AWAIT(s->one, s->losses > 0);
+  sdb_client_go_online(s->one->client);
 }
 
 static void run_script(session *s) {
@@ -296,7 +311,7 @@ static void run_script(session *s) {
   s->mute_left = MUTE_STEPS;
   end_mute(s);
   if (s->number % 8 == 1)
-    AWAIT(s->one, s->one->status.close_code != 0);
+    AWAIT(s->one, s->losses > 0);
   else
     reconnect_at_once(s);
 }
@@ -461,6 +476,55 @@ static void a_session_cut_anywhere_is_made_up_for(void **state) {
   }
 }
 
+/* ---- cut again and again ---- */
+
+/* As soon as a connection was lost, or hears one side only, the next cut waits for the one after. */
+static void cut_again(session *s, unsigned *seed) {
+  if (!is_cut(s)) return;
+  if (s->cut.how == PROXY_MUTE) proxy_cut_now(s->proxy, PROXY_RESET);
+  pthread_mutex_lock(&s->one->lock);
+  s->was_cut = false;
+  pthread_mutex_unlock(&s->one->lock);
+  AWAIT(s->one, s->losses > s->losses_before);
+  s->losses_before++;
+  s->cut = (cut){.way = (proxy_way)(rand_r(seed) % 2),
+      .unit = (uint64_t)rand_r(seed) % 12,
+      .byte = (uint64_t)rand_r(seed) % 160,
+      .how = (proxy_cut)(PROXY_END + rand_r(seed) % 3)};
+  proxy_cut_at(s->proxy, s->cut.way, s->cut.unit, s->cut.byte, s->cut.how);
+  sdb_client_go_online(s->one->client);
+}
+
+/* No more cuts: the connection that there is may be one that hears one side only. */
+static void end_cuts(session *s) {
+  device *one = s->one;
+  proxy_cut_now(s->proxy, PROXY_RESET);
+  AWAIT(one, one->status.phase == SDB_CLIENT_OFFLINE || one->status.phase == SDB_CLIENT_CONNECTING);
+  sdb_client_go_online(one->client);
+}
+
+static void a_session_cut_again_and_again_is_made_up_for(void **state) {
+  session *s = malloc(sizeof(*s));
+  uint64_t cuts = 0;
+  assert_non_null(s);
+  for (int number = 0; number < AGAIN; number++) {
+    unsigned seed = (unsigned)number + 1;
+    begin_session(s, *state, number, (cut){.way = PROXY_UP, .how = PROXY_END});
+    for (int step = 0; step < STEPS; step++) {
+      change(s, step);
+      settle(s);
+      cut_again(s, &seed);
+    }
+    cuts += proxy_counted(s->proxy).cuts;
+    end_cuts(s);
+    assert_one(s);
+    end_session(s);
+  }
+  print_message("%u sessions, %u cuts\n", AGAIN, (unsigned)cuts);
+  assert_true(cuts > AGAIN);
+  free(s);
+}
+
 /* ---- a way to the server that is closed for a while ---- */
 
 static void a_device_that_is_refused_and_stalled_catches_up_later(void **state) {
@@ -542,6 +606,7 @@ int main(void) {
       ON_A_SERVER(a_session_cut_inside_the_upgrade_is_made_up_for),
       ON_A_SERVER(a_session_cut_at_a_frame_s_header_is_made_up_for),
       ON_A_SERVER(a_session_cut_anywhere_is_made_up_for),
+      ON_A_SERVER(a_session_cut_again_and_again_is_made_up_for),
       ON_A_SERVER(a_device_that_is_refused_and_stalled_catches_up_later),
       ON_A_SERVER(a_server_that_restarts_loses_and_doubles_no_push),
   };
