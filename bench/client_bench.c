@@ -2,14 +2,14 @@
  *
  *   client_bench [--objects N] [--dir FOLDER] [--runs N]
  *
- * catch-up   100,000 messages of missed events, newest first, as a server sends them: read, checked
- *            and committed by the replica, 512 a turn. Without a socket: what the device does alone.
- *            The processor time says more where the machine is not quiet.
+ * catch-up   100,000 messages of missed events, newest first, as a server sends them: read,
+ *            checked and committed by the replica, 512 a turn. Without a socket: what the device does
+ *            alone. The processor time says more where the machine is not quiet.
  * push       from the call of sdb_client_push to the watch that shows the pending object: checked,
  *            synced to the file, told. The median of 1,000.
  * list       sdb_client_list of the newest 50 of N objects (1,000,000): the median of 1,000.
- * open       sdb_client_open on that file, and by how much the process has grown when the first list
- *            is there; in a process of its own.
+ * open       sdb_client_open on that file, and by how much the process has grown when the first
+ *            list is there; in a process of its own.
  *
  * Each is run `--runs` times (5); the median is printed with the range.
  */
@@ -317,6 +317,8 @@ static void fill_file(void) {
         .op = {.kind = SDB_LOCAL_COMMIT}, .changes = changes, .count = count + 1};
     port->submit(port->self, &commit.op);
     if (commit.op.status != SDB_OK) die("the file cannot be filled");
+    f.completed = NULL;
+    f.last = &f.completed;
   }
   sdb_sqlite_local_close(f.local);
 }

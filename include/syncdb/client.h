@@ -64,9 +64,9 @@ typedef struct sdb_client_status {
 
 /* ---- opening ---- */
 
-/* Asks for a token, because a connection is to be made, the one there is expires soon, or the server
- * refused it (`refused`). Answer with sdb_client_set_token, here or later from any thread. Called on
- * the client's thread: it should be quick. */
+/* Asks for a token, because a connection is to be made, the one there is expires soon, or the
+ * server refused it (`refused`). Answer with sdb_client_set_token, here or later from any thread.
+ * Called on the client's thread: it should be quick. */
 typedef void (*sdb_client_token_fn)(void *context, sdb_client *client, bool refused);
 
 /* Something in `status` changed. Called on the client's thread, or inside sdb_client_dispatch. */
@@ -172,9 +172,10 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_client_wait(
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_push(sdb_client *client, const sdb_store *store,
     sdb_slice object, sdb_uuid *client_id, sdb_error *error);
 
-/* Replaces object `id` whole: the id of a record or, while it has none, its client_id. Pushes of one
- * object are sent one after the other. Errors as sdb_client_push, and SDB_NOT_FOUND: the client
- * holds all of the store and has no such object; SDB_INVALID_ARGUMENT: a singular store. */
+/* Replaces object `id` whole: the id of a record or, while it has none (and for a while longer), its
+ * client_id. Pushes of one object are sent one after the other. Errors as sdb_client_push, and
+ * SDB_NOT_FOUND: the client holds all of the store and has no such object; SDB_INVALID_ARGUMENT: a
+ * singular store. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_update(sdb_client *client, const sdb_store *store,
     sdb_uuid id, sdb_slice object, sdb_uuid *client_id, sdb_error *error);
 
@@ -212,9 +213,9 @@ SDB_API void sdb_client_records_free(sdb_client_records *records);
 
 /* Asks the server for the newest `limit` (1 to 1000) of the older objects that were not loaded:
  * below object `before`, or, where that is nil, below the newest gap. They come as changes. Returns
- * at once; asked again before they came, it is one request. SDB_NOT_FOUND: nothing is missing there;
- * SDB_UNAVAILABLE: not connected, ask again when live; SDB_INVALID_ARGUMENT; SDB_UNKNOWN_STORE;
- * SDB_CLOSED. */
+ * at once; asked again before they came, it is one request. SDB_NOT_FOUND: nothing is missing
+ * there; SDB_UNAVAILABLE: not connected, ask again when live; SDB_INVALID_ARGUMENT;
+ * SDB_UNKNOWN_STORE; SDB_CLOSED. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_older(
     sdb_client *client, const sdb_store *store, sdb_uuid before, uint32_t limit, sdb_error *error);
 
@@ -289,8 +290,8 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_client_discard(sdb_client *client, sdb_uui
 
 /* All unsynced pushes as JSON text, for a support case or another device:
  *   {"unsynced":[{"clientId","store","action","id"?,"object"?,"createdAt","error"?}]}
- * with the protocol's names. `*json` ends in NUL (`*size`, which may be NULL, does not count it) and
- * is freed with sdb_client_json_free. SDB_NO_MEMORY; SDB_CLOSED. */
+ * with the protocol's names. `*json` ends in NUL (`*size`, which may be NULL, does not count it)
+ * and is freed with sdb_client_json_free. SDB_NO_MEMORY; SDB_CLOSED. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_export_unsynced(
     sdb_client *client, char **json, size_t *size, sdb_error *error);
 

@@ -61,7 +61,7 @@ void sdb_hello_send(sdb_replica *replica) {
 
 /* ---- the answer ---- */
 
-/* All that is held of the store goes, but for this device's own unsynced pushes. False: no memory. */
+/* All that is held of the store goes, but this device's unsynced pushes. False: no memory. */
 static bool reset_store(sdb_replica *replica, uint16_t index) {
   sdb_replica_store *store = &replica->stores[index];
   store->head = (sdb_uuid){{0}};

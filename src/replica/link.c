@@ -1,4 +1,4 @@
-/* replica/link.c: the connection: when to make one, when to give it up, and the token that it shows.
+/* replica/link.c: the connection: when to make one, when to give it up, and its token.
  *
  * state         may become                          while in it
  * OFF           WAITING                             the application wants none

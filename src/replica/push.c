@@ -1,5 +1,5 @@
-/* replica/push.c: the application's changes: schema and rules first, then the local storage; what is
- * in it is sent (send.c).
+/* replica/push.c: the application's changes: schema and rules first, then the local storage; what
+ * is in it is sent (send.c).
  *
  * The rules are asked with what is here: whether a singular store's push creates or updates, and
  * what a remove takes, is read from the storage first. The server asks them again with what is

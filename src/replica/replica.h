@@ -44,9 +44,9 @@ void sdb_replica_destroy(sdb_replica *replica);
 
 /* ---- the local storage ---- */
 
-/* Begins with a storage, at the start, after STORAGE_FAILED, and to go on with a better one: what it
- * holds is loaded, unsynced pushes in memory are put into it, and the connection is made anew. Nothing
- * of an earlier storage may be on its way. */
+/* Begins with a storage, at the start, after STORAGE_FAILED, and to go on with a better one: what
+ * it holds is loaded, unsynced pushes in memory are put into it, and the connection is made anew.
+ * Nothing of an earlier storage may be on its way. */
 void sdb_replica_attach(sdb_replica *replica, const sdb_local_port *storage, uint64_t now_ms);
 /* Adds an unsynced push that was found elsewhere (a file that is damaged): before attach. Passed
  * over where it is known. */

@@ -170,8 +170,8 @@ struct sdb_replica {
   bool send_due;
 
   sdb_table partials; /* by id */
-  /* Client ids, entries of their own. Those whose event says nothing of what lies below it, since it
-   * may be sent again on this connection; those that ended and that a storage may still hold. */
+  /* Client ids, entries of their own. Those whose event says nothing of what lies below it, since
+   * it may be sent again on this connection; those that ended and a storage may still hold. */
   sdb_table resent, ended;
   bool notes_ended;
   sdb_created *created; /* the last SDB_REPLICA_CREATED_MAX, in a ring; NULL: none yet */
@@ -259,7 +259,7 @@ void sdb_pending_set_error(sdb_replica *replica, sdb_pending *pending, const sdb
 /* Has the open batch store it (singular: nothing to store), and shows it. False: no memory. */
 SDB_MUST_CHECK bool sdb_pending_store(sdb_replica *replica, sdb_pending *pending);
 SDB_MUST_CHECK bool sdb_pending_show(sdb_replica *replica, const sdb_pending *pending);
-/* The change of this device that shows in place of object `id` (singular: of its store), or NULL. */
+/* The change of this device that shows in place of object `id` (singular: its store's), or NULL. */
 const sdb_pending *sdb_pending_over(const sdb_replica *replica, uint16_t store, sdb_uuid id);
 bool sdb_pending_is_failed(const sdb_pending *pending);
 /* Why it is shown as failed; NULL: it is not. */

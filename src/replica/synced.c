@@ -1,5 +1,5 @@
-/* replica/synced.c: `synced`: a range was sent; and `fetch`: older events, when the application asks
- * for them. */
+/* replica/synced.c: `synced`: a range was sent; and `fetch`: older events, when the application
+ * asks for them. */
 #include "replica/state.h"
 
 static bool is_fetch(const sdb_replica_store *store, const sdb_wire_message *message) {

@@ -1,6 +1,6 @@
 /* replica_cut_test.c: a session with catch-up, live events, partials, pushes, updates and removes,
- * cut before each of its messages, in both directions: afterwards the phone, what it showed, and the
- * server are one, and no push is lost or doubled.
+ * cut before each of its messages, in both directions: afterwards the phone, what it showed, and
+ * the server are one, and no push is lost or doubled.
  *
  * Beside it: no event comes a second time that the ranges it had stored say it holds.
  */
