@@ -3,8 +3,8 @@
  *   client_bench [--objects N] [--dir FOLDER] [--runs N]
  *
  * catch-up   100,000 messages of missed events, newest first, as a server sends them: read,
- *            checked and committed by the replica, 512 a turn. Without a socket: what the device does
- *            alone. The processor time says more where the machine is not quiet.
+ *            checked and committed by the replica, 512 a turn. Without a socket: what the device
+ *            does alone. The processor time says more where the machine is not quiet.
  * push       from the call of sdb_client_push to the watch that shows the pending object: checked,
  *            synced to the file, told. The median of 1,000.
  * list       sdb_client_list of the newest 50 of N objects (1,000,000): the median of 1,000.

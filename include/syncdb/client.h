@@ -172,7 +172,7 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_client_wait(
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_push(sdb_client *client, const sdb_store *store,
     sdb_slice object, sdb_uuid *client_id, sdb_error *error);
 
-/* Replaces object `id` whole: the id of a record or, while it has none (and for a while longer), its
+/* Replaces object `id` whole: the id of a record or, while it has none (and a while longer), its
  * client_id. Pushes of one object are sent one after the other. Errors as sdb_client_push, and
  * SDB_NOT_FOUND: the client holds all of the store and has no such object; SDB_INVALID_ARGUMENT: a
  * singular store. */
