@@ -553,6 +553,51 @@ static void a_device_that_is_refused_and_stalled_catches_up_later(void **state) 
   free(s);
 }
 
+#define LARGE 800 /* objects of 16 KiB: far more than the server keeps for one connection */
+
+static void *put_large(void *context) {
+  fixture *f = context;
+  char *object = malloc(16 * 1024);
+  if (!object) abort();
+  memset(object, 'x', 16 * 1024);
+  size_t at = (size_t)snprintf(object, 64, "{\"role\":\"user\",\"content\":\"large");
+  object[at] = 'x';
+  snprintf(object + 16 * 1024 - 3, 3, "\"}");
+  for (int i = 0; i < LARGE / 8; i++)
+    server_push(f, f->messages, object);
+  free(object);
+  return NULL;
+}
+
+static void a_device_that_does_not_read_is_given_up_and_catches_up_later(void **state) {
+  fixture *f = *state;
+  char url[64];
+  pthread_t threads[8];
+  proxy *p = proxy_open(f->port);
+  sdb_client_options options = device_options(f);
+  snprintf(url, sizeof(url), "ws://127.0.0.1:%u/?user=ada", proxy_port(p));
+  options.url = url;
+  options.path = f->path;
+  device *d = open_device(f, options);
+  wait_synced(d);
+  proxy_stall(p, PROXY_DOWN, true);
+  for (int i = 0; i < 8; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, put_large, f), 0);
+  for (int i = 0; i < 8; i++)
+    pthread_join(threads[i], NULL);
+  proxy_stall(p, PROXY_DOWN, false);
+  AWAIT(d, d->status.close_code == 1013);
+  sdb_client_go_online(d->client);
+  wait_synced(d);
+  assert_int_equal(count_of(d), LARGE);
+  assert_int_equal(server_count(f), LARGE);
+  assert_int_equal(proxy_counted(p).connections, 2);
+  print_message(
+      "%u events were sent for %u\n", (unsigned)proxy_counted(p).updates[PROXY_DOWN], LARGE);
+  close_device(d);
+  proxy_close(p);
+}
+
 /* ---- a server that goes and comes back ---- */
 
 #define RESTARTS 4
@@ -613,6 +658,7 @@ int main(void) {
       ON_A_SERVER(a_session_cut_anywhere_is_made_up_for),
       ON_A_SERVER(a_session_cut_again_and_again_is_made_up_for),
       ON_A_SERVER(a_device_that_is_refused_and_stalled_catches_up_later),
+      ON_A_SERVER(a_device_that_does_not_read_is_given_up_and_catches_up_later),
       ON_A_SERVER(a_server_that_restarts_loses_and_doubles_no_push),
   };
   return cmocka_run_group_tests(tests, make_memory_folder, remove_memory_folder);
