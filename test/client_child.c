@@ -112,17 +112,16 @@ static void push_one(sdb_client *client, const sdb_store *messages, const char *
   note(tag, 1, (sdb_uuid){{0}}, client_id);
 }
 
-/* Only this thread makes versions. Online an object that has no id yet may get one at any time, and
- * goes by that name then: it is left alone. */
-static void update_one(
-    sdb_client *client, const sdb_store *messages, unsigned *seed, bool offline) {
+/* Only this thread makes versions. An object without an id goes by its client id, also where it gets
+ * its id meanwhile. */
+static void update_one(sdb_client *client, const sdb_store *messages, unsigned *seed) {
   char object[128];
   known k = {.version = 0};
   sdb_error error;
   pthread_mutex_lock(&objects.lock);
   if (objects.count > 0) k = objects.list[(unsigned)rand_r(seed) % objects.count];
   pthread_mutex_unlock(&objects.lock);
-  sdb_uuid name = sdb_uuid_is_nil(k.id) && offline ? k.client_id : k.id;
+  sdb_uuid name = sdb_uuid_is_nil(k.id) ? k.client_id : k.id;
   if (sdb_uuid_is_nil(name)) return;
   sdb_slice text = object_of(object, sizeof(object), k.tag, k.version + 1);
   sdb_status status = sdb_client_update(client, messages, name, text, NULL, &error);
@@ -185,7 +184,7 @@ int main(int count, char **arguments) {
     if (rand_r(&seed) % 3)
       push_one(client, messages, arguments[4], i);
     else
-      update_one(client, messages, &seed, i < offline);
+      update_one(client, messages, &seed);
   }
   pause();
   return 0;

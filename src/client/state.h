@@ -111,8 +111,8 @@ void sdb_standing_destroy(sdb_standing *standing);
 void sdb_device_note_status(sdb_client *client);
 /* Whether the application was not told of it yet. */
 bool sdb_device_status_waits(sdb_client *client);
-/* Calls the application's function if there is something to tell. */
-void sdb_device_tell_status(sdb_client *client);
+/* What the application's function is to be told now. False: nothing, or there is none. */
+bool sdb_device_take_status(sdb_client *client, sdb_client_status *status);
 
 /* ---- watch.c ---- */
 /* Calls watches and the status function with all that waits. */

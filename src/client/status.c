@@ -96,14 +96,14 @@ bool sdb_device_status_waits(sdb_client *client) {
   return waits;
 }
 
-void sdb_device_tell_status(sdb_client *client) {
+bool sdb_device_take_status(sdb_client *client, sdb_client_status *status) {
   sdb_standing *standing = &client->standing;
-  if (!client->status) return;
+  if (!client->status) return false;
   pthread_mutex_lock(&standing->lock);
   bool changed = !same(&standing->now, &standing->told);
-  sdb_client_status status = standing->told = standing->now;
+  *status = standing->told = standing->now;
   pthread_mutex_unlock(&standing->lock);
-  if (changed) client->status(client->status_context, client, &status);
+  return changed;
 }
 
 void sdb_client_get_status(sdb_client *client, sdb_client_status *status) {

@@ -47,8 +47,11 @@ int sdb_client_fd(const sdb_client *client) {
 void sdb_device_deliver(sdb_client *client) {
   sdb_feed *feed = &client->feed;
   if (!sdb_feed_begin_delivery(feed)) return;
+  /* Taken before the changes are: it never says more than they have shown. */
+  sdb_client_status status;
+  bool changed = sdb_device_take_status(client, &status);
   sdb_feed_call(feed, client);
-  sdb_device_tell_status(client);
+  if (changed) client->status(client->status_context, client, &status);
   sdb_feed_end_delivery(feed);
 }
 

@@ -228,10 +228,39 @@ static void end_connection(sdb_replica *replica, unsigned code, uint64_t now_ms)
   link->greeted = link->brief = false;
 }
 
-static void set_problem(sdb_replica *replica, const char *problem, sdb_slice reason) {
+/* A close code in words (protocol.md section 1). */
+static const char *words_for(unsigned code) {
+  switch (code) {
+  case SDB_CLOSE_NORMAL:
+  case SDB_CLOSE_GOING_AWAY:
+  case SDB_CLOSE_RESTART:
+    return "the server went away";
+  case SDB_CLOSE_TOO_LARGE:
+    return "a message was too large for the server";
+  case SDB_CLOSE_OVERLOADED:
+    return "the server is overloaded, or was read too slowly";
+  case SDB_CLOSE_BAD_MESSAGE:
+    return "the server did not understand a message";
+  case SDB_CLOSE_UNAUTHORIZED:
+    return "the server takes no such token";
+  case SDB_CLOSE_RATE_LIMITED:
+    return "too many pushes, too fast";
+  default:
+    return "the connection ended";
+  }
+}
+
+/* The reason is for people, unless it is JSON, which was for us. */
+static void set_problem(
+    sdb_replica *replica, unsigned code, const char *problem, sdb_slice reason) {
   char *text = replica->link.problem;
-  sdb_text_copy(text, sizeof(replica->link.problem), sdb_slice_of(problem));
-  if (text[0] == 0) sdb_text_copy(text, sizeof(replica->link.problem), reason);
+  size_t capacity = sizeof(replica->link.problem);
+  sdb_text_copy(text, capacity, sdb_slice_of(problem));
+  if (text[0]) return;
+  sdb_text_copy(text, capacity, sdb_slice_of(words_for(code)));
+  if (reason.size == 0 || reason.data[0] == '{') return;
+  sdb_text_append(text, capacity, sdb_slice_of(": "));
+  sdb_text_append(text, capacity, reason);
 }
 
 void sdb_replica_on_closed(
@@ -243,7 +272,7 @@ void sdb_replica_on_closed(
   }
   if (link->state != SDB_LINK_OPEN && link->state != SDB_LINK_CONNECTING) return;
   end_connection(replica, code, now_ms);
-  set_problem(replica, problem, reason);
+  set_problem(replica, code, problem, reason);
   if (code == SDB_CLOSE_UNAUTHORIZED)
     on_unauthorized(replica, now_ms);
   else
@@ -264,7 +293,7 @@ static bool disconnect(sdb_replica *replica, unsigned code, uint64_t now_ms) {
 
 void sdb_link_drop(sdb_replica *replica, unsigned code, const char *problem, uint64_t now_ms) {
   if (!disconnect(replica, code, now_ms)) return;
-  set_problem(replica, problem, sdb_slice_of(""));
+  set_problem(replica, code, problem, sdb_slice_of(""));
   wait_for_next_try(replica, sdb_slice_of(""), now_ms);
 }
 
