@@ -149,7 +149,7 @@ static void a_server_that_goes_away_is_connected_to_again(void **state) {
     r->jitter = 500;
     close_line(r, CODES[i], "because");
     assert_int_equal(rig_status(r).close_code, CODES[i]);
-    assert_string_equal(rig_status(r).problem, "the server went away: because");
+    assert_non_null(strstr(rig_status(r).problem, ": because"));
     assert_int_equal(phase_of(r), SDB_CLIENT_OFFLINE);
     assert_int_equal(waits_ms(r), 500);
     rig_pass(r, 500);
