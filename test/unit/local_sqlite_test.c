@@ -27,6 +27,17 @@ static long size_of(const char *path) {
   return stat(path, &status) == 0 ? (long)status.st_size : 0;
 }
 
+static void a_file_is_for_its_user_alone(void **state) {
+  local_fixture *f = *state;
+  static const char *const SUFFIXES[] = {"", "-wal", "-shm"};
+  apply(f, put_of(CHAT, 1, 1, "private"));
+  for (size_t i = 0; i < SDB_COUNT_OF(SUFFIXES); i++) {
+    struct stat status;
+    assert_int_equal(stat(path_with(local_of(f)->path, SUFFIXES[i]), &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+  }
+}
+
 static void another_users_file_is_refused_and_left_as_it_is(void **state) {
   local_fixture *f = *state;
   local_held *held = local_of(f);
@@ -461,6 +472,7 @@ static void without_memory_opening_fails_and_leaves_nothing_behind(void **state)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      BEHAVIOUR(a_file_is_for_its_user_alone),
       BEHAVIOUR(another_users_file_is_refused_and_left_as_it_is),
       BEHAVIOUR(another_users_file_keeps_the_wal_of_a_crash),
       BEHAVIOUR(a_newer_versions_file_is_refused),

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "storage/local/sqlite_file.h"
 #include "storage/sqlite/lock.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -98,10 +99,18 @@ static void checkpoint_on_close(sdb_file *file, bool wanted) {
   sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !wanted, (int *)NULL);
 }
 
+/* A new file is its user's alone, and SQLite gives the files beside it the same mode. Where it
+ * fails, SQLite will say why. */
+static void make_private(const char *path) {
+  int made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (made >= 0) close(made);
+}
+
 /* Until it is known whose the file is, nothing of it is touched, its WAL neither. */
 static sdb_status open_file(sdb_sqlite_local *local, const sdb_sqlite_local_options *options,
     bool *damaged, sdb_error *error) {
   sdb_file *file = &local->file;
+  make_private(local->path);
   sdb_status status = sdb_db_open(local->path, SDB_DB_CREATE, options->cache_kib, &file->db, error);
   if (status == SDB_BAD_FORMAT) *damaged = was_ours(local->lock);
   if (status != SDB_OK) return status;
