@@ -112,8 +112,8 @@ static void push_one(sdb_client *client, const sdb_store *messages, const char *
   note(tag, 1, (sdb_uuid){{0}}, client_id);
 }
 
-/* Only this thread makes versions. An object without an id goes by its client id, also where it gets
- * its id meanwhile. */
+/* Only this thread makes versions. An object without an id goes by its client id, also where it
+ * gets its id meanwhile. */
 static void update_one(sdb_client *client, const sdb_store *messages, unsigned *seed) {
   char object[128];
   known k = {.version = 0};
