@@ -7,6 +7,7 @@
  * is the same in one thread and without either.
  */
 #include "client_fixture.h"
+#include "memory_folder.h"
 #include "proxy.h"
 
 #define SEEDS 64 /* objects that are there before the devices come */
@@ -109,23 +110,6 @@ static bool is_cut(session *s) {
   bool is = s->was_cut;
   pthread_mutex_unlock(&s->one->lock);
   return is;
-}
-
-/* No power fails here: the devices' files are where a sync costs nothing, where there is such. */
-static char memory_folder[64];
-
-static int make_memory_folder(void **state) {
-  (void)state;
-  snprintf(memory_folder, sizeof(memory_folder), "/dev/shm/syncdb-client-test-XXXXXX");
-  if (!mkdtemp(memory_folder)) memory_folder[0] = 0;
-  return 0;
-}
-
-static int remove_memory_folder(void **state) {
-  (void)state;
-  char command[128];
-  snprintf(command, sizeof(command), "rm -rf '%s'", memory_folder);
-  return memory_folder[0] ? system(command) : 0;
 }
 
 /* Its local file is a new one, or the one that was there before under this name. */

@@ -6,6 +6,7 @@
  */
 #include "client_child.h"
 #include "client_fixture.h"
+#include "memory_folder.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -287,20 +288,14 @@ static int kills(void) {
   return text ? (int)strtol(text, NULL, 10) : KILLS;
 }
 
-/* A kill loses nothing that the system was given, so the file may be where a sync costs nothing. */
-static void choose_path(fixture *f, char *folder, size_t folder_size, char *path, size_t size) {
-  snprintf(folder, folder_size, "/dev/shm/syncdb-client-test-XXXXXX");
-  if (!mkdtemp(folder)) snprintf(folder, folder_size, "%s", f->folder);
-  snprintf(path, size, "%s/killed.sqlite", folder);
-}
-
 static void what_a_killed_device_has_accepted_or_shown_is_kept(void **state) {
   fixture *f = *state;
-  char folder[64], path[96], command[128];
+  char path[96];
   child c = {.capacity = 0};
   entries reported = {0};
   unsigned seed = 1;
-  choose_path(f, folder, sizeof(folder), path, sizeof(path));
+  /* A kill loses nothing that the system was given. */
+  snprintf(path, sizeof(path), "%s/killed.sqlite", memory_folder[0] ? memory_folder : f->folder);
   for (int round = 0; round < kills(); round++) {
     start_child(f, &c, path, round);
     if (rand_r(&seed) % 4)
@@ -313,13 +308,11 @@ static void what_a_killed_device_has_accepted_or_shown_is_kept(void **state) {
   assert_delivered(f, path, &reported);
   free(reported.list);
   free(c.text);
-  snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-  assert_int_equal(system(command), 0);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_A_SERVER(what_a_killed_device_has_accepted_or_shown_is_kept),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, make_memory_folder, remove_memory_folder);
 }
