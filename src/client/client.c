@@ -7,6 +7,7 @@
 
 #define MESSAGE_BYTES_MAX_DEFAULT (16 * 1024 * 1024)
 #define OUTPUT_BYTES_MAX (64 * 1024 * 1024) /* the replica holds itself far below it */
+#define SYNC_DELAY_MS 2                     /* pushes that follow one another share a sync */
 
 /* ---- the parts ---- */
 
@@ -45,6 +46,7 @@ static sdb_status open_net(
 static sdb_status open_replica(
     sdb_client *client, const sdb_client_options *options, sdb_error *error) {
   sdb_replica_limits limits = sdb_replica_limits_default();
+  limits.sync_delay_ms = SYNC_DELAY_MS;
   if (options->push_timeout_ms) limits.push_timeout_ms = options->push_timeout_ms;
   if (options->pending_max) limits.pending_max = options->pending_max;
   client->pending_max = limits.pending_max;

@@ -49,7 +49,6 @@ sdb_local_change *sdb_batch_add(sdb_replica *replica, sdb_local_change_kind kind
   change->kind = kind;
   change->store = store;
   if (kind != SDB_LOCAL_VIEW) batch->stores = true;
-  if (kind == SDB_LOCAL_PENDING_PUT) batch->commit.durable = true;
   return change;
 }
 
@@ -144,21 +143,46 @@ void sdb_replica_stage(sdb_replica *replica, sdb_local_op *op) {
   replica->staged_last = &op->next;
 }
 
+/* ---- power loss ---- */
+
+/* A commit survives the end of the process at once. That it survives power loss costs a sync of the
+ * disk, which takes as long as all the rest many times over: it follows a moment later, for all
+ * pushes of that moment, and holds up neither what is shown nor what is sent. */
+static void sync_soon(sdb_replica *replica, uint64_t now_ms) {
+  if (!replica->storage->durable || replica->sync_at_ms != UINT64_MAX) return;
+  replica->sync_at_ms = now_ms + replica->options.limits.sync_delay_ms;
+}
+
+void sdb_batch_sync(sdb_replica *replica, uint64_t now_ms) {
+  if (!replica->loaded || replica->sync_out || replica->sync_at_ms > now_ms) return;
+  replica->sync_at_ms = UINT64_MAX;
+  replica->sync_out = true;
+  replica->sync = (sdb_local_op){.kind = SDB_LOCAL_SYNC};
+  sdb_replica_stage(replica, &replica->sync);
+}
+
+void sdb_batch_on_synced(sdb_replica *replica, uint64_t now_ms) {
+  replica->sync_out = false;
+  if (replica->sync.status != SDB_OK)
+    sdb_replica_fail_storage(replica, replica->sync.status, now_ms);
+}
+
 /* ---- what came back ---- */
 
-static void release_push(sdb_replica *replica, sdb_uuid client_id) {
+static void release_push(sdb_replica *replica, sdb_uuid client_id, uint64_t now_ms) {
   sdb_pending *pending = sdb_pending_find(replica, client_id);
   if (!pending) return;
   pending->stored = true;
   replica->send_due = true;
+  sync_soon(replica, now_ms);
 }
 
 /* Those that were stored may be sent; those that were dropped are gone for good. */
-static void note_pushes(sdb_replica *replica, const sdb_batch *batch) {
+static void note_pushes(sdb_replica *replica, const sdb_batch *batch, uint64_t now_ms) {
   for (size_t i = 0; i < batch->commit.count; i++) {
     const sdb_local_change *change = &batch->commit.changes[i];
     if (change->kind == SDB_LOCAL_PENDING_PUT)
-      release_push(replica, change->pending->client_id);
+      release_push(replica, change->pending->client_id, now_ms);
     else if (change->kind == SDB_LOCAL_PENDING_DROP)
       sdb_pending_on_dropped(replica, change->client_id);
   }
@@ -178,7 +202,7 @@ void sdb_batch_on_completed(sdb_replica *replica, sdb_batch *batch, uint64_t now
     if (!replica->failed) sdb_replica_fail_storage(replica, status, now_ms);
     return;
   }
-  note_pushes(replica, batch);
+  note_pushes(replica, batch, now_ms);
   batch->next = NULL;
   *(replica->committed ? &replica->committed_last->next : &replica->committed) = batch;
   replica->committed_last = batch;
@@ -203,6 +227,7 @@ void sdb_replica_fail_storage(sdb_replica *replica, sdb_status status, uint64_t 
   replica->loaded = replica->loading = false;
   replica->storage_failed_due = true;
   replica->storage_status = status;
+  replica->sync_at_ms = UINT64_MAX;
   if (replica->batch) drop_batch(replica, replica->batch);
   replica->batch = NULL;
   for (uint16_t i = 0; i < replica->options.stores_count; i++)

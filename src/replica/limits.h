@@ -40,10 +40,11 @@ typedef struct sdb_replica_limits {
   uint32_t push_timeout_ms; /* 10 s online without being seen back: failed */
   uint32_t pending_max;     /* unsynced pushes */
   uint32_t depth_max;       /* arrays and objects within one another, in a message */
+  uint32_t sync_delay_ms;   /* after a push was stored, until the disk is synced */
 } sdb_replica_limits;
 
 static inline sdb_replica_limits sdb_replica_limits_default(void) {
-  sdb_replica_limits limits = {10000, 10000, 64};
+  sdb_replica_limits limits = {10000, 10000, 64, 0};
   return limits;
 }
 

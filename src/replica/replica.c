@@ -30,6 +30,7 @@ static void init(sdb_replica *replica, const sdb_replica_options *options) {
   replica->mem = mem;
   replica->staged_last = &replica->staged;
   replica->waiting_last = &replica->waiting;
+  replica->sync_at_ms = UINT64_MAX;
   sdb_table_init(&replica->pending_by_client, mem);
   sdb_table_init(&replica->pending_by_object, mem);
   sdb_table_init(&replica->partials, mem);
@@ -82,7 +83,7 @@ static void free_staged(sdb_replica *replica) {
       free_batch(replica, op->owner);
     else if (op->kind == SDB_LOCAL_LOAD)
       sdb_mem_free(replica->mem, op); /* it is its own head, and its memory is still empty */
-    else
+    else if (op->kind != SDB_LOCAL_SYNC)
       sdb_call_free(replica, op->owner);
   }
 }
@@ -134,6 +135,7 @@ bool sdb_replica_flush(sdb_replica *replica, uint64_t now_ms) {
   if (replica->sends.status != SDB_OK)
     sdb_link_drop(replica, SDB_CLOSE_OVERLOADED, "out of memory", now_ms);
   sdb_batch_close(replica, now_ms);
+  sdb_batch_sync(replica, now_ms);
   sdb_local_op *list = replica->staged;
   if (!list || !replica->storage) return sdb_replica_has_output(replica);
   replica->staged = NULL;
@@ -173,6 +175,9 @@ void sdb_replica_on_completed(sdb_replica *replica, sdb_local_op *list, uint64_t
       break;
     case SDB_LOCAL_COMMIT:
       sdb_batch_on_completed(replica, op->owner, now_ms);
+      break;
+    case SDB_LOCAL_SYNC:
+      sdb_batch_on_synced(replica, now_ms);
       break;
     case SDB_LOCAL_PAGE:
     case SDB_LOCAL_OBJECT:
@@ -259,7 +264,8 @@ void sdb_replica_on_timer(sdb_replica *replica, uint64_t now_ms) {
 
 uint64_t sdb_replica_deadline_ms(const sdb_replica *replica) {
   uint64_t link_ms = sdb_link_deadline_ms(replica), send_ms = sdb_send_deadline_ms(replica);
-  return link_ms < send_ms ? link_ms : send_ms;
+  uint64_t first_ms = link_ms < send_ms ? link_ms : send_ms;
+  return replica->sync_at_ms < first_ms ? replica->sync_at_ms : first_ms;
 }
 
 /* ---- the application ---- */

@@ -182,6 +182,9 @@ struct sdb_replica {
   sdb_batch *batch; /* open */
   sdb_local_op *staged, **staged_last;
   size_t ops_out; /* at the storage */
+  sdb_local_op sync;
+  bool sync_out;       /* `sync` is staged or at the storage */
+  uint64_t sync_at_ms; /* when it is to be; UINT64_MAX: nothing asks for it */
   sdb_batch *committed, *committed_last;
   sdb_replica_call *waiting, **waiting_last; /* until loaded */
   sdb_replica_call *held;                    /* changes whose batch failed: done with the next */
@@ -225,6 +228,9 @@ SDB_MUST_CHECK bool sdb_batch_hold(sdb_replica *replica, sdb_replica_call *call)
 bool sdb_batch_is_full(const sdb_replica *replica);
 /* Ends the open batch and stages it. */
 void sdb_batch_close(sdb_replica *replica, uint64_t now_ms);
+/* Stages the sync that is due for pushes that were stored. */
+void sdb_batch_sync(sdb_replica *replica, uint64_t now_ms);
+void sdb_batch_on_synced(sdb_replica *replica, uint64_t now_ms);
 void sdb_batch_on_completed(sdb_replica *replica, sdb_batch *batch, uint64_t now_ms);
 void sdb_batch_free(sdb_replica *replica, sdb_batch *batch);
 void sdb_replica_stage(sdb_replica *replica, sdb_local_op *op);

@@ -7,7 +7,7 @@
  *
  * What a local storage promises:
  *  - A commit is atomic: all of it is there after a crash, or nothing. Once it is completed it
- *    survives the end of the process; one with `durable` set survives power loss too.
+ *    survives the end of the process; once a later SDB_LOCAL_SYNC is, power loss too.
  *  - A commit that fails leaves nothing of itself.
  *  - A read sees every commit that was submitted before it.
  *  - Ids are compared as their sixteen bytes (a greater one is newer). Of each object it keeps one
@@ -29,7 +29,8 @@ typedef enum sdb_local_op_kind {
   SDB_LOCAL_LOAD = 1, /* sdb_local_load: what the replica holds in memory; once, first */
   SDB_LOCAL_COMMIT,   /* sdb_local_commit: changes, in one transaction */
   SDB_LOCAL_PAGE,     /* sdb_local_page: objects of one store, newest first */
-  SDB_LOCAL_OBJECT    /* sdb_local_object: one object */
+  SDB_LOCAL_OBJECT,   /* sdb_local_object: one object */
+  SDB_LOCAL_SYNC      /* an sdb_local_op alone: all commits before it are synced to disk */
 } sdb_local_op_kind;
 
 /* The head of every operation. Errors of each: SDB_IO (the disk is full, cannot be read...),
@@ -118,7 +119,6 @@ typedef struct sdb_local_change {
 /* SDB_LOCAL_COMMIT: carried out in order. */
 typedef struct sdb_local_commit {
   sdb_local_op op;
-  bool durable;
   sdb_local_change *changes;
   size_t count;
 } sdb_local_commit;

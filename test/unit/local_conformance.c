@@ -455,14 +455,16 @@ static void the_changes_of_a_commit_are_carried_out_in_order(void **state) {
   assert_id(load_all(f)->states[CHAT].head, id_of(9));
 }
 
-static void a_durable_commit_is_one_like_others(void **state) {
+static void a_sync_is_completed_in_its_turn_and_changes_nothing(void **state) {
   local_fixture *f = *state;
+  sdb_local_op first = {.kind = SDB_LOCAL_SYNC};
+  assert_int_equal(local_submit(f, &first), SDB_OK); /* nothing was written yet */
   for (uint64_t i = 1; i <= 4; i++) {
     sdb_local_change change = put_of(CHAT, i, i, "x");
-    sdb_local_commit commit = {
-        .op = {.kind = SDB_LOCAL_COMMIT}, .durable = i % 2 == 0, .changes = &change, .count = 1};
+    sdb_local_commit commit = {.op = {.kind = SDB_LOCAL_COMMIT}, .changes = &change, .count = 1};
     assert_int_equal(local_submit(f, &commit.op), SDB_OK);
-    assert_true(change.applied);
+    sdb_local_op sync = {.kind = SDB_LOCAL_SYNC};
+    assert_int_equal(local_submit(f, &sync), SDB_OK);
   }
   local_reopen(f);
   assert_store_is(f, CHAT, "x", "x", "x", "x");
@@ -682,7 +684,7 @@ int local_conformance_run(const local_kind *kind) {
       BEHAVIOUR(a_pending_push_is_dropped_by_its_client_id),
       BEHAVIOUR(ten_thousand_pending_pushes_load_in_order),
       BEHAVIOUR(the_changes_of_a_commit_are_carried_out_in_order),
-      BEHAVIOUR(a_durable_commit_is_one_like_others),
+      BEHAVIOUR(a_sync_is_completed_in_its_turn_and_changes_nothing),
       BEHAVIOUR(a_commit_of_nothing_succeeds),
       BEHAVIOUR(a_commit_that_fails_leaves_nothing_of_itself),
       BEHAVIOUR(a_list_is_completed_at_once_and_in_its_order),

@@ -23,11 +23,11 @@ static sdb_status commit_number(local_fixture *f, uint64_t number) {
   changes[OBJECTS_A_COMMIT] = state_of(CHAT, number * 10, (uint32_t)number, NULL, 0);
   changes[OBJECTS_A_COMMIT + 1] = pending_put_of(&pending);
   changes[OBJECTS_A_COMMIT + 2] = pending_drop_of(id_of(number - 1));
-  sdb_local_commit commit = {.op = {.kind = SDB_LOCAL_COMMIT},
-      .durable = number % 5 == 0,
-      .changes = changes,
-      .count = SDB_COUNT_OF(changes)};
-  return local_submit(f, &commit.op);
+  sdb_local_commit commit = {
+      .op = {.kind = SDB_LOCAL_COMMIT}, .changes = changes, .count = SDB_COUNT_OF(changes)};
+  sdb_local_op sync = {.kind = SDB_LOCAL_SYNC};
+  sdb_status status = local_submit(f, &commit.op);
+  return status == SDB_OK && number % 5 == 0 ? local_submit(f, &sync) : status;
 }
 
 /* Checks that the file holds the commits up to one of them, whole: gives which. */

@@ -380,37 +380,32 @@ static void a_disk_that_cannot_be_read_is_an_io_error(void **state) {
   assert_store_is(f, CHAT, "one");
 }
 
-static sdb_status commit_durable(local_fixture *f, bool durable, uint64_t id) {
-  sdb_local_change change = put_of(CHAT, id, id, "x");
-  sdb_local_commit commit = {
-      .op = {.kind = SDB_LOCAL_COMMIT}, .durable = durable, .changes = &change, .count = 1};
-  return local_submit(f, &commit.op);
+static sdb_status sync_file(local_fixture *f) {
+  sdb_local_op sync = {.kind = SDB_LOCAL_SYNC};
+  return local_submit(f, &sync);
 }
 
-static void only_durable_commits_are_synced(void **state) {
+static void only_a_sync_syncs(void **state) {
   local_fixture *f = *state;
-  assert_int_equal(commit_durable(f, false, 1), SDB_OK);
+  apply(f, put_of(CHAT, 1, 1, "x"));
   uint64_t before = failing_vfs_syncs();
   for (uint64_t i = 2; i < 12; i++)
-    assert_int_equal(commit_durable(f, false, i), SDB_OK);
+    apply(f, put_of(CHAT, i, i, "x"));
   assert_int_equal(failing_vfs_syncs(), before);
-  for (uint64_t i = 12; i < 22; i++) {
-    before = failing_vfs_syncs();
-    assert_int_equal(commit_durable(f, i % 2 == 0, i), SDB_OK);
-    assert_int_equal(failing_vfs_syncs() > before, i % 2 == 0);
-  }
+  assert_int_equal(sync_file(f), SDB_OK);
+  assert_int_equal(failing_vfs_syncs(), before + 1);
 }
 
-static void a_commit_that_cannot_be_synced_fails(void **state) {
+static void a_sync_that_fails_says_so_and_the_next_may_succeed(void **state) {
   local_fixture *f = *state;
-  assert_int_equal(commit_durable(f, true, 1), SDB_OK);
+  apply(f, put_of(CHAT, 1, 1, "x"));
   failing_vfs_set(FAILING_SYNC);
-  assert_int_equal(commit_durable(f, true, 2), SDB_IO);
+  assert_int_equal(sync_file(f), SDB_IO);
+  assert_non_null(strstr(sdb_sqlite_local_problem(local_of(f)->local)->message, "synced"));
   failing_vfs_set(FAILING_NOTHING);
-  assert_store_is(f, CHAT, "x");
-  assert_int_equal(commit_durable(f, true, 3), SDB_OK);
+  assert_int_equal(sync_file(f), SDB_OK);
   local_reopen(f);
-  assert_store_is(f, CHAT, "x", "x");
+  assert_store_is(f, CHAT, "x");
 }
 
 static void put_many(local_fixture *f, uint64_t from, size_t count) {
@@ -490,8 +485,8 @@ int main(void) {
       BEHAVIOUR(a_file_that_may_only_be_read_is_an_io_error_and_its_pushes_are_saved),
       BEHAVIOUR(a_full_disk_heals_by_itself),
       BEHAVIOUR(a_disk_that_cannot_be_read_is_an_io_error),
-      BEHAVIOUR(only_durable_commits_are_synced),
-      BEHAVIOUR(a_commit_that_cannot_be_synced_fails),
+      BEHAVIOUR(only_a_sync_syncs),
+      BEHAVIOUR(a_sync_that_fails_says_so_and_the_next_may_succeed),
       BEHAVIOUR(the_wal_is_bounded_and_what_one_commit_adds_is_given_back),
       BEHAVIOUR(without_memory_opening_fails_and_leaves_nothing_behind),
   };

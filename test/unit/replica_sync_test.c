@@ -503,6 +503,82 @@ static void what_a_storage_that_answers_late_is_told_is_shown_when_it_has_it(voi
   assert_in_step(p);
 }
 
+/* A storage that keeps, in front of one in memory: what is asked of it beside commits and reads. */
+typedef struct keeping {
+  sdb_local_port port;
+  phone *owner;
+  size_t syncs;
+  sdb_status sync_status;
+} keeping;
+
+static void keeping_submit(void *self, sdb_local_op *list) {
+  keeping *k = self;
+  const sdb_local_port *port = sdb_memory_local_port(k->owner->local);
+  for (sdb_local_op *op = list, *next; op; op = next) {
+    next = op->next;
+    op->next = NULL;
+    if (op->kind == SDB_LOCAL_SYNC) {
+      k->syncs++;
+      op->status = k->sync_status;
+      phone_completed(k->owner, op);
+    } else {
+      port->submit(port->self, op);
+    }
+  }
+}
+
+static phone *phone_that_keeps(world *w, keeping *k) {
+  phone *p = phone_new_stopped(w, "ada");
+  *k = (keeping){.owner = p};
+  k->port = (sdb_local_port){.version = 1, .self = k, .durable = true, .submit = keeping_submit};
+  sdb_replica_options options;
+  phone_options(p, &options);
+  options.limits.sync_delay_ms = 2;
+  assert_int_equal(sdb_replica_create(&options, &p->replica), SDB_OK);
+  sdb_replica_attach(p->replica, &k->port, w->now_ms);
+  until_live(w);
+  return p;
+}
+
+static void pushes_of_a_moment_share_a_sync_and_events_need_none(void **state) {
+  world *w = *state;
+  keeping k;
+  phone *p = phone_that_keeps(w, &k);
+  server_notes(w, 3);
+  settle_world(w);
+  pass(w, 100);
+  assert_int_equal(k.syncs, 0);
+  phone_note(p, "one");
+  assert_int_equal(p->shown_count, 4); /* it is shown before the disk is synced */
+  phone_note(p, "two");
+  pass(w, 1);
+  phone_note(p, "three");
+  assert_int_equal(k.syncs, 0);
+  pass(w, 1);
+  assert_int_equal(k.syncs, 1);
+  pass(w, 100);
+  assert_int_equal(k.syncs, 1);
+  phone_note(p, "four");
+  pass(w, 2);
+  assert_int_equal(k.syncs, 2);
+  assert_in_step(p);
+}
+
+static void a_disk_that_cannot_be_synced_is_a_storage_that_failed(void **state) {
+  world *w = *state;
+  keeping k;
+  phone *p = phone_that_keeps(w, &k);
+  k.sync_status = SDB_IO;
+  phone_note(p, "kept");
+  pass(w, 2);
+  assert_int_equal(p->storage_failed, SDB_IO);
+  p->storage_failed = SDB_OK;
+  sdb_replica_attach(p->replica, sdb_memory_local_port(p->local), w->now_ms);
+  until_live(w);
+  assert_in_step(p);
+  assert_int_equal(p->shown_count, 1);
+}
+
 /* ---- a server of the brief's messages alone ---- */
 
 /* What such a server says, straight to a replica whose line nobody reads. */
@@ -615,6 +691,8 @@ int main(void) {
       TEST(a_server_restored_from_an_older_backup_resets_and_is_sent_what_is_pending),
       TEST(a_storage_that_fails_is_replaced_and_nothing_is_lost),
       TEST(what_a_storage_that_answers_late_is_told_is_shown_when_it_has_it),
+      TEST(pushes_of_a_moment_share_a_sync_and_events_need_none),
+      TEST(a_disk_that_cannot_be_synced_is_a_storage_that_failed),
       TEST(a_server_of_the_brief_alone_is_understood),
       TEST(a_catch_up_of_the_brief_alone_that_was_cut_is_asked_for_again),
   };

@@ -440,6 +440,8 @@ static sdb_status run(sdb_memory_local *local, sdb_local_op *op) {
     return read_page(local, SDB_CONTAINER_OF(op, sdb_local_page, op));
   case SDB_LOCAL_OBJECT:
     return read_object(local, SDB_CONTAINER_OF(op, sdb_local_object, op));
+  case SDB_LOCAL_SYNC:
+    return SDB_OK;
   }
   SDB_UNREACHABLE();
 }

@@ -4,10 +4,10 @@
  * store of type singular has at most one record in the two together.
  *
  * Durability: a transaction is in the WAL when it is committed, and a killed process loses nothing
- * of it. One that must survive power loss runs with synchronous=FULL, which syncs the WAL, with all
- * that stands in it from before. The pragma can only be set between transactions and costs a few
- * microseconds, so it is set when the one wanted changes.
+ * of it (synchronous=NORMAL). A sync is one of the WAL, with all that stands in it; what was moved
+ * from there to the file by a checkpoint was synced by that.
  */
+#include "base/error.h"
 #include "storage/local/sqlite_file.h"
 
 /* A read that failed leaves its statement running, which would hold the transaction open. */
@@ -302,14 +302,6 @@ static sdb_status carry_out(sdb_file *file, sdb_local_change *change) {
   SDB_UNREACHABLE();
 }
 
-static sdb_status set_synchronous(sdb_file *file, bool wanted) {
-  if (wanted == file->synchronous) return SDB_OK;
-  const char *sql = wanted ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
-  if (sqlite3_exec(file->db, sql, NULL, NULL, NULL) != SQLITE_OK) return sdb_file_failed(file);
-  file->synchronous = wanted;
-  return SDB_OK;
-}
-
 /* SQLite may have ended the transaction by itself. What is known of kept removes may be of it. */
 static void roll_back(sdb_file *file) {
   if (!sqlite3_get_autocommit(file->db)) sdb_db_step(file->statements[SDB_F_ROLLBACK]);
@@ -318,12 +310,21 @@ static void roll_back(sdb_file *file) {
 }
 
 sdb_status sdb_file_commit(sdb_file *file, sdb_local_commit *op) {
-  sdb_status status = set_synchronous(file, op->durable);
-  if (status == SDB_OK) status = sdb_file_step(file, file->statements[SDB_F_BEGIN]);
+  sdb_status status = sdb_file_step(file, file->statements[SDB_F_BEGIN]);
   if (status != SDB_OK) return status;
   for (size_t i = 0; status == SDB_OK && i < op->count; i++)
     status = carry_out(file, &op->changes[i]);
   if (status == SDB_OK) status = sdb_file_step(file, file->statements[SDB_F_COMMIT]);
   if (status != SDB_OK) roll_back(file);
   return status;
+}
+
+sdb_status sdb_file_sync(sdb_file *file) {
+  sqlite3_file *wal = NULL;
+  int code = sqlite3_file_control(file->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+  /* Without methods it was never opened: nothing was written. */
+  if (code == SQLITE_OK && wal && wal->pMethods)
+    code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+  if (code == SQLITE_OK) return SDB_OK;
+  return sdb_error_set(&file->error, sdb_db_status(code), "the disk cannot be synced", NULL, NULL);
 }

@@ -52,9 +52,8 @@ typedef struct sdb_file {
   const char *path;
   sqlite3 *db;
   sqlite3_stmt *statements[SDB_F_STATEMENTS];
-  bool synchronous; /* PRAGMA synchronous is FULL, not NORMAL */
-  sdb_buffer rows;  /* what a read collects before it is given */
-  sdb_error error;  /* of the last failure */
+  sdb_buffer rows; /* what a read collects before it is given */
+  sdb_error error; /* of the last failure */
   size_t stores_count;
   sdb_file_store *stores;
 } sdb_file;
@@ -117,6 +116,7 @@ static inline void sdb_file_bind_id(sqlite3_stmt *statement, int at, const sdb_u
 
 /* Each carries out one operation; on failure file->error is set. */
 SDB_MUST_CHECK sdb_status sdb_file_commit(sdb_file *file, sdb_local_commit *op);
+SDB_MUST_CHECK sdb_status sdb_file_sync(sdb_file *file);
 SDB_MUST_CHECK sdb_status sdb_file_page(sdb_file *file, sdb_local_page *op);
 SDB_MUST_CHECK sdb_status sdb_file_object(sdb_file *file, sdb_local_object *op);
 SDB_MUST_CHECK sdb_status sdb_file_load(sdb_file *file, sdb_local_load *op);

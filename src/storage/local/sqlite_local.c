@@ -23,7 +23,7 @@
   " PRAGMA cell_size_check=ON"
 #define PRAGMAS                                                                                    \
   "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=8388608;"    \
-  " PRAGMA secure_delete=OFF; PRAGMA synchronous=FULL"
+  " PRAGMA secure_delete=OFF; PRAGMA synchronous=NORMAL"
 
 struct sdb_sqlite_local {
   const sdb_mem *mem;
@@ -51,6 +51,8 @@ static sdb_status carry_out(sdb_file *file, sdb_local_op *op) {
     return sdb_file_page(file, SDB_CONTAINER_OF(op, sdb_local_page, op));
   case SDB_LOCAL_OBJECT:
     return sdb_file_object(file, SDB_CONTAINER_OF(op, sdb_local_object, op));
+  case SDB_LOCAL_SYNC:
+    return sdb_file_sync(file);
   }
   SDB_UNREACHABLE();
 }
@@ -121,7 +123,6 @@ static sdb_status open_file(sdb_sqlite_local *local, const sdb_sqlite_local_opti
   if (status != SDB_OK) return status;
   if (sqlite3_db_readonly(file->db, "main") != 0)
     return sdb_error_set(error, SDB_IO, local->path, ": cannot be written", NULL);
-  file->synchronous = true;
   status = run(file, PRAGMAS, error);
   if (status == SDB_OK) status = sdb_file_prepare(file, options, error);
   if (status == SDB_BAD_FORMAT) *damaged = true;
