@@ -163,10 +163,10 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_client_wait(
 /* ---- changes ---- */
 
 /* Creates an object of an event store, or creates or replaces that of a singular store. When it
- * returns, the push is in the local file (singular: in memory) and survives the end of the process,
- * is shown by every read, and will be sent; power loss it survives some milliseconds later, when
- * the disk was synced. `object` is JSON text; `$createdAt` is added. `*client_id` (may be NULL) is the push's
- * name until the server gives the object an id.
+ * returns, the push is in the local file (singular: in memory), where it survives the end of the
+ * process at once, and power loss some milliseconds later; it is shown by every read, and will be
+ * sent. `object` is JSON text; `$createdAt` is added. `*client_id` (may be NULL) is the push's name
+ * until the server gives the object an id.
  * SDB_BAD_JSON, SDB_INVALID_OBJECT (error->path), SDB_REJECTED (a rule says no: its message),
  * SDB_TOO_LARGE: nothing was stored or sent; SDB_LIMIT: pending_max pushes are unsynced;
  * SDB_UNKNOWN_STORE: the client was opened without it; SDB_CLOSED; SDB_NO_MEMORY. */
