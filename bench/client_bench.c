@@ -3,10 +3,11 @@
  *   client_bench [--objects N] [--dir FOLDER] [--runs N]
  *
  * catch-up   100,000 messages of missed events, newest first, as a server sends them: read,
- *            checked and committed by the replica, 512 a turn. Without a socket: what the device
- *            does alone. The processor time says more where the machine is not quiet.
+ *            checked and committed by the replica, 900 a turn, which is about what one read of the
+ *            socket brings. Without a socket: what the device does alone. The processor time says
+ *            more where the machine is not quiet.
  * push       from the call of sdb_client_push to the watch that shows the pending object: checked,
- *            synced to the file, told. The median of 1,000.
+ *            committed to the file, told. The median of 1,000.
  * list       sdb_client_list of the newest 50 of N objects (1,000,000): the median of 1,000.
  * open       sdb_client_open on that file, and by how much the process has grown when the first
  *            list is there; in a process of its own.
@@ -27,7 +28,7 @@
 #include <unistd.h>
 
 #define EVENTS 100000
-#define AT_ONCE 512
+#define AT_ONCE 900 /* about what one read of 256 KiB brings */
 #define PUSHES 1000
 #define LISTS 1000
 #define LISTED 50

@@ -15,25 +15,26 @@ void sdb_uuid_format(sdb_uuid id, char *text) {
   text[8] = text[13] = text[18] = text[23] = '-';
 }
 
-static int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+/* The value of a hex digit and 1 more; 0: it is none. */
+#define DIGITS(from, at)                                                                           \
+  [from] = (at) + 1, [(from) + 1] = (at) + 2, [(from) + 2] = (at) + 3, [(from) + 3] = (at) + 4,    \
+  [(from) + 4] = (at) + 5, [(from) + 5] = (at) + 6
+static const uint8_t HEX_VALUE[256] = {
+    DIGITS('0', 0), ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10, DIGITS('a', 10), DIGITS('A', 10)};
+#undef DIGITS
 
 bool sdb_uuid_parse(sdb_slice text, sdb_uuid *id) {
   if (text.size != SDB_UUID_TEXT_SIZE) return false;
-  const char *t = text.data;
-  if (t[8] != '-' || t[13] != '-' || t[18] != '-' || t[23] != '-') return false;
+  const unsigned char *t = (const unsigned char *)text.data;
+  bool good = t[8] == '-' && t[13] == '-' && t[18] == '-' && t[23] == '-';
   sdb_uuid parsed;
   for (int i = 0; i < 16; i++) {
-    int high = hex_value(t[POSITION[i]]), low = hex_value(t[POSITION[i] + 1]);
-    if (high < 0 || low < 0) return false;
-    parsed.bytes[i] = (uint8_t)(high << 4 | low);
+    uint8_t high = HEX_VALUE[t[POSITION[i]]], low = HEX_VALUE[t[POSITION[i] + 1]];
+    good &= high > 0 && low > 0;
+    parsed.bytes[i] = (uint8_t)((high - 1) << 4 | (low - 1));
   }
-  *id = parsed;
-  return true;
+  if (good) *id = parsed;
+  return good;
 }
 
 bool sdb_uuid_is_nil(sdb_uuid id) {
