@@ -588,7 +588,7 @@ static void a_device_that_does_not_read_is_given_up_and_catches_up_later(void **
 static void *push_and_push(void *context) {
   device *d = context;
   for (int i = 0; i < PUSHES; i++) {
-    char content[16];
+    char content[24];
     snprintf(content, sizeof(content), "push%d.", i);
     push_message(d, content);
   }
