@@ -124,6 +124,8 @@ static void ranges_that_touch_are_whole(void **state) {
   assert_state(&load_all(f)->states[CHAT], &change.state);
 }
 
+#define SOME_ID "x'01974f00000000000000000000000005'"
+
 static void a_pending_push_that_is_not_whole_is_passed_over_and_stays(void **state) {
   local_fixture *f = *state;
   static const char *const BAD[] = {"position = 0", "position = -5", "position = 'first'",
@@ -131,7 +133,12 @@ static void a_pending_push_that_is_not_whole_is_passed_over_and_stays(void **sta
       "client_id = 'sixteen letters.'", "store = 4000", "store = -1", "store = 'chat'",
       "action = 0", "action = 4", "action = 'create'", "id = x'00'", "depends = 5", "failed = 77",
       "created_ms = -1", "created_ms = 'now'", "object = x'7b7d'", "message = x'00'",
-      "path = x'00'"};
+      "path = x'00'",
+      /* a create of an object that there is, changes of none and of two, objects too many and too
+         few */
+      "id = " SOME_ID, "depends = " SOME_ID, "action = 2", "action = 3, object = ''",
+      "action = 2, id = " SOME_ID ", depends = " SOME_ID, "object = ''", "object = NULL",
+      "action = 2, id = " SOME_ID ", object = ''", "action = 3, id = " SOME_ID};
   sdb_local_pending good = pending_of(100, 9000, CHAT, "good");
   apply(f, pending_put_of(&good));
   for (uint64_t i = 0; i < SDB_COUNT_OF(BAD); i++) {
@@ -152,6 +159,11 @@ static void a_pending_push_that_is_not_whole_is_passed_over_and_stays(void **sta
     }
   }
   local_file_close(f);
+  saved s = salvage(f);
+  assert_int_equal(s.status, SDB_OK);
+  assert_int_equal(s.count, 1);
+  assert_pending(&s.pending[0], &good);
+  sdb_buffer_free(&s.memory);
   assert_int_equal(sql(local_of(f)->path, "SELECT count(*) FROM pending"), 1 + SDB_COUNT_OF(BAD));
   local_file_open(f);
 }
