@@ -128,8 +128,10 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_client_open(
     const sdb_client_options *options, sdb_client **client, sdb_error *error);
 
 /* Closes the connection, the file and the thread, and frees everything. Unsynced pushes stay in the
- * file and are sent by the next client of it. Calls of other threads that wait get SDB_CLOSED.
- * NULL is allowed, and it never fails. Not inside a watch or another callback. */
+ * file and are sent by the next client of it. Calls of other threads that wait get SDB_CLOSED, and
+ * it waits until they returned; for an sdb_client_dispatch that runs too, with its watches, which
+ * must not wait for this in turn. Nothing may be called once it was. NULL is allowed, and it never
+ * fails. Not inside a watch or another callback. */
 SDB_API void sdb_client_close(sdb_client *client);
 
 /* Gives the token that the next connection shows; a connection that is open is shown it too, and

@@ -55,6 +55,10 @@ void sdb_device_deliver(sdb_client *client) {
   sdb_feed_end_delivery(feed);
 }
 
+/* A watch that waits for the client is let go when that closes, and returns into the feed. */
 void sdb_client_dispatch(sdb_client *client) {
-  if (client->dispatch) sdb_device_deliver(client);
+  if (!client->dispatch) return;
+  sdb_asks_enter(&client->asks);
+  sdb_device_deliver(client);
+  sdb_asks_leave(&client->asks);
 }

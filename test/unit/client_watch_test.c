@@ -395,6 +395,69 @@ static void a_dispatch_inside_another_does_nothing(void **state) {
   close_device(d);
 }
 
+/* ---- closing while another thread dispatches ---- */
+
+typedef struct closing {
+  device *d;
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  bool entered, closed, closed_early;
+} closing;
+
+static void set(closing *c, bool *what) {
+  pthread_mutex_lock(&c->lock);
+  *what = true;
+  pthread_cond_broadcast(&c->changed);
+  pthread_mutex_unlock(&c->lock);
+}
+
+/* Pushes until the client closes, and then gives a close that does not wait the time to end. */
+static void stay_over_close(void *context, sdb_client *client, const sdb_client_changes *changes) {
+  closing *c = context;
+  struct timespec until;
+  set(c, &c->entered);
+  while (sdb_client_push(client, changes->store, sdb_slice_of("{}"), NULL, NULL) != SDB_CLOSED)
+    sched_yield();
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_nsec += 50 * 1000000;
+  until.tv_sec += until.tv_nsec / 1000000000;
+  until.tv_nsec %= 1000000000;
+  pthread_mutex_lock(&c->lock);
+  for (int timed_out = 0; !c->closed && timed_out != ETIMEDOUT;)
+    timed_out = pthread_cond_timedwait(&c->changed, &c->lock, &until);
+  c->closed_early = c->closed;
+  pthread_mutex_unlock(&c->lock);
+  if (c->closed_early) pthread_exit(NULL); /* there is nothing to return into */
+}
+
+static void *dispatch_once(void *context) {
+  closing *c = context;
+  sdb_client_dispatch(c->d->client);
+  return NULL;
+}
+
+static void closing_waits_for_a_dispatch_that_runs(void **state) {
+  fixture *f = *state;
+  device *d = dispatching_device(f, true);
+  closing c = {.d = d};
+  pthread_t thread;
+  pthread_mutex_init(&c.lock, NULL);
+  pthread_cond_init(&c.changed, NULL);
+  assert_int_equal(sdb_client_watch(d->client, NULL, stay_over_close, &c, NULL, NULL), SDB_OK);
+  push_message(d, "x");
+  assert_int_equal(pthread_create(&thread, NULL, dispatch_once, &c), 0);
+  pthread_mutex_lock(&c.lock);
+  while (!c.entered)
+    pthread_cond_wait(&c.changed, &c.lock);
+  pthread_mutex_unlock(&c.lock);
+  sdb_client_close(d->client);
+  set(&c, &c.closed);
+  pthread_join(thread, NULL);
+  assert_false(c.closed_early);
+  d->client = NULL;
+  close_device(d);
+}
+
 static void a_watch_is_told_nothing_from_before_it(void **state) {
   fixture *f = *state;
   device *d = dispatching_device(f, true);
@@ -446,6 +509,7 @@ int main(void) {
       ON_A_SERVER(calls_inside_a_dispatched_watch_are_answered),
       ON_A_SERVER(a_watch_is_ended_on_the_clients_thread_while_it_waits_for_that),
       ON_A_SERVER(a_dispatch_inside_another_does_nothing),
+      ON_A_SERVER(closing_waits_for_a_dispatch_that_runs),
       ON_A_SERVER(a_watch_is_told_nothing_from_before_it),
       ON_A_SERVER(who_does_not_dispatch_for_long_is_told_to_list_anew),
   };
