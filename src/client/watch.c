@@ -53,6 +53,8 @@ void sdb_device_deliver(sdb_client *client) {
   sdb_feed_call(feed, client);
   if (changed) client->status(client->status_context, client, &status);
   sdb_feed_end_delivery(feed);
+  /* One that came behind the status taken may have had its signal taken with the changes. */
+  if (sdb_device_status_waits(client)) sdb_feed_signal(feed);
 }
 
 /* A watch that waits for the client is let go when that closes, and returns into the feed. */

@@ -1,5 +1,6 @@
 /* test/unit/client_watch_test.c: how an application is told of changes: on the client's thread,
  * where it may call the library, or by sdb_client_dispatch on its own; and how watches end. */
+#include "client/feed.h"
 #include "client_fixture.h"
 #include <poll.h>
 
@@ -458,6 +459,42 @@ static void closing_waits_for_a_dispatch_that_runs(void **state) {
   close_device(d);
 }
 
+/* ---- a status that changes at the wrong moment ---- */
+
+/* What is done once, between a delivery's look at the status and its taking of what waits: the
+ * linker puts this in between (test/CMakeLists.txt). */
+static void (*in_between)(device *d);
+static device *in_between_of;
+
+void __real_sdb_feed_call(sdb_feed *feed, sdb_client *client);
+void __wrap_sdb_feed_call(sdb_feed *feed, sdb_client *client);
+void __wrap_sdb_feed_call(sdb_feed *feed, sdb_client *client) {
+  void (*now)(device *) = in_between;
+  in_between = NULL;
+  if (now) now(in_between_of);
+  __real_sdb_feed_call(feed, client);
+}
+
+static void push_hello(device *d) {
+  push_message(d, "hello");
+}
+
+static void a_status_that_changes_while_changes_are_taken_is_told(void **state) {
+  device *d = dispatching_device(*state, true);
+  sdb_client_dispatch(d->client);
+  assert_false(is_readable(d, 0));
+  in_between_of = d;
+  in_between = push_hello;
+  sdb_client_dispatch(d->client);
+  assert_non_null(told(d, SDB_RECORD_PENDING, "hello"));
+  assert_int_equal(d->status.pending, 0);
+  assert_true(is_readable(d, 0));
+  sdb_client_dispatch(d->client);
+  assert_int_equal(d->status.pending, 1);
+  assert_false(is_readable(d, 0));
+  close_device(d);
+}
+
 static void a_watch_is_told_nothing_from_before_it(void **state) {
   fixture *f = *state;
   device *d = dispatching_device(f, true);
@@ -510,6 +547,7 @@ int main(void) {
       ON_A_SERVER(a_watch_is_ended_on_the_clients_thread_while_it_waits_for_that),
       ON_A_SERVER(a_dispatch_inside_another_does_nothing),
       ON_A_SERVER(closing_waits_for_a_dispatch_that_runs),
+      ON_A_SERVER(a_status_that_changes_while_changes_are_taken_is_told),
       ON_A_SERVER(a_watch_is_told_nothing_from_before_it),
       ON_A_SERVER(who_does_not_dispatch_for_long_is_told_to_list_anew),
   };
