@@ -29,7 +29,7 @@ bool sdb_uuid_parse(sdb_slice text, sdb_uuid *id) {
   bool good = t[8] == '-' && t[13] == '-' && t[18] == '-' && t[23] == '-';
   sdb_uuid parsed;
   for (int i = 0; i < 16; i++) {
-    uint8_t high = HEX_VALUE[t[POSITION[i]]], low = HEX_VALUE[t[POSITION[i] + 1]];
+    unsigned high = HEX_VALUE[t[POSITION[i]]], low = HEX_VALUE[t[POSITION[i] + 1]];
     good &= high > 0 && low > 0;
     parsed.bytes[i] = (uint8_t)((high - 1) << 4 | (low - 1));
   }

@@ -173,6 +173,7 @@ static void release_push(sdb_replica *replica, sdb_uuid client_id, uint64_t now_
   sdb_pending *pending = sdb_pending_find(replica, client_id);
   if (!pending) return;
   pending->stored = true;
+  pending->kept |= replica->storage->durable;
   replica->send_due = true;
   sync_soon(replica, now_ms);
 }

@@ -33,6 +33,25 @@ static bool is_done_already(const sdb_pending *pending, sdb_status status) {
   return pending->action == SDB_ACTION_DELETE && status == SDB_NOT_FOUND;
 }
 
+/* Whatever is still held of the object goes: the event that removed it may lie in a range that is
+ * missing. A singular store's object may only have been replaced, and its event comes. */
+static bool remove_held(sdb_replica *replica, const sdb_pending *pending) {
+  sdb_replica_store *store = &replica->stores[pending->store];
+  if (store->singular) return true;
+  sdb_local_change *change = sdb_batch_add(replica, SDB_LOCAL_REMOVE, pending->store);
+  if (!change) return false;
+  bool above = sdb_id_above(store->told_head, store->head);
+  change->id = change->event_id = pending->by_object.key;
+  sdb_uuid newest = above ? store->told_head : store->head;
+  if (sdb_id_above(newest, change->event_id)) change->event_id = newest;
+  if (sdb_replica_must_keep_removes(store)) change->keep = store->keeps_removes = true;
+  return true;
+}
+
+static bool end_done_already(sdb_replica *replica, sdb_pending *pending) {
+  return remove_held(replica, pending) && sdb_pending_give_up(replica, pending);
+}
+
 void sdb_replica_on_error(sdb_replica *replica, const sdb_wire_message *message, uint64_t now_ms) {
   sdb_error error = {.status = status_of(message)};
   copy_text(replica, message->json, message->text, error.message, sizeof(error.message));
@@ -49,6 +68,6 @@ void sdb_replica_on_error(sdb_replica *replica, const sdb_wire_message *message,
   if (!pending) return;
   if (!is_done_already(pending, error.status))
     sdb_send_refused(replica, pending, &error, now_ms);
-  else if (!sdb_pending_give_up(replica, pending))
+  else if (!end_done_already(replica, pending))
     sdb_replica_fail_storage(replica, SDB_NO_MEMORY, now_ms);
 }

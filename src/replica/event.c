@@ -69,12 +69,6 @@ static bool take_position(sdb_replica *replica, const event *e) {
   return true;
 }
 
-/* While older events may still come, a remove is remembered, or one of them would bring the object
- * back. */
-static bool must_remember(const sdb_replica_store *store) {
-  return store->missing.count > 0 || !store->contiguous;
-}
-
 static sdb_local_change_kind kind_of(const sdb_replica *replica, const event *e) {
   if (e->positioned && replica->stores[e->store].singular) return SDB_LOCAL_SINGULAR;
   return e->message->type == SDB_WIRE_REMOVE ? SDB_LOCAL_REMOVE : SDB_LOCAL_PUT;
@@ -92,7 +86,8 @@ static bool add_change(sdb_replica *replica, const event *e, sdb_slice object, b
   change->object = copy;
   change->acknowledged = e->pending != NULL;
   change->created = created;
-  if (kind == SDB_LOCAL_REMOVE && e->positioned && must_remember(&replica->stores[e->store]))
+  if (kind == SDB_LOCAL_REMOVE && e->positioned &&
+      sdb_replica_must_keep_removes(&replica->stores[e->store]))
     change->keep = replica->stores[e->store].keeps_removes = true;
   return true;
 }

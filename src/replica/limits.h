@@ -9,10 +9,11 @@
 #define SDB_REPLICA_RANGES_MAX 1024 /* missing ranges in one hello, over all stores: the server's */
 #define SDB_REPLICA_LIST_LIMIT_MAX 1000 /* objects in one list or fetch */
 #define SDB_REPLICA_TOKEN_SIZE_MAX (16 * 1024)
-#define SDB_REPLICA_PARTIALS_MAX 1024                    /* held at once */
-#define SDB_REPLICA_PARTIAL_BYTES_MAX (1024 * 1024)      /* of one */
-#define SDB_REPLICA_PENDING_BYTES_MAX (64 * 1024 * 1024) /* of all unsynced pushes */
-#define SDB_REPLICA_BATCH_BYTES_MAX (1024 * 1024)        /* events that one commit holds, about */
+#define SDB_REPLICA_PARTIALS_MAX 1024                     /* held at once */
+#define SDB_REPLICA_PARTIAL_BYTES_MAX (1024 * 1024)       /* of one */
+#define SDB_REPLICA_PARTIALS_BYTES_MAX (16 * 1024 * 1024) /* of all */
+#define SDB_REPLICA_PENDING_BYTES_MAX (64 * 1024 * 1024)  /* of all unsynced pushes */
+#define SDB_REPLICA_BATCH_BYTES_MAX (1024 * 1024)         /* events that one commit holds, about */
 #define SDB_REPLICA_BATCH_CHANGES_MAX 4096
 #define SDB_REPLICA_JSON_BYTES_KEPT (256 * 1024) /* of the tokens of a message, for the next */
 #define SDB_REPLICA_CREATED_MAX 256 /* creates that may still be named by their client id */

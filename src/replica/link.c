@@ -217,6 +217,10 @@ static void end_connection(sdb_replica *replica, unsigned code, uint64_t now_ms)
   replica->sends_given = 0;
   for (size_t i = 0; i < replica->options.stores_count; i++) {
     sdb_replica_store *store = &replica->stores[i];
+    /* A range that was fetched lies behind removes that the server has forgotten: the next hello
+     * is to name it, so that it is answered with a reset. */
+    if (code == SDB_CLOSE_RESTART && store->fetching)
+      store->wanted = store->window ? store->window : 1;
     store->contiguous = store->top_missing = store->fetching = false;
     store->awaiting = 0;
     store->told_head = (sdb_uuid){{0}};
@@ -250,17 +254,28 @@ static const char *words_for(unsigned code) {
   }
 }
 
+/* A peer's words may hold anything; what is shown and logged is one line of text. */
+static void blank_controls(char *text) {
+  for (unsigned char *at = (unsigned char *)text; *at; at++) {
+    bool c1 = at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0; /* U+0080 to U+009F */
+    if (*at < 0x20 || *at == 0x7F) *at = ' ';
+    if (c1) at[0] = at[1] = ' ';
+  }
+}
+
 /* The reason is for people, unless it is JSON, which was for us. */
 static void set_problem(
     sdb_replica *replica, unsigned code, const char *problem, sdb_slice reason) {
   char *text = replica->link.problem;
   size_t capacity = sizeof(replica->link.problem);
   sdb_text_copy(text, capacity, sdb_slice_of(problem));
-  if (text[0]) return;
-  sdb_text_copy(text, capacity, sdb_slice_of(words_for(code)));
-  if (reason.size == 0 || reason.data[0] == '{') return;
-  sdb_text_append(text, capacity, sdb_slice_of(": "));
-  sdb_text_append(text, capacity, reason);
+  if (text[0] == 0) {
+    sdb_text_copy(text, capacity, sdb_slice_of(words_for(code)));
+    bool words = reason.size > 0 && reason.data[0] != '{';
+    if (words) sdb_text_append(text, capacity, sdb_slice_of(": "));
+    if (words) sdb_text_append(text, capacity, reason);
+  }
+  blank_controls(text);
 }
 
 void sdb_replica_on_closed(

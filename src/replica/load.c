@@ -71,13 +71,12 @@ static sdb_pending *revive(sdb_replica *replica, const sdb_local_pending *kept) 
   pending->action = (uint8_t)kept->action;
   pending->depends = kept->depends;
   pending->created_ms = kept->created_ms;
-  pending->sent_ever = true;
+  pending->sent_ever = pending->kept = true;
   if (kept->failed == SDB_OK) return pending;
   sdb_error error = {.status = kept->failed};
   sdb_text_copy(error.message, sizeof(error.message), kept->message);
   sdb_text_copy(error.path, sizeof(error.path), kept->path);
   pending->state = SDB_PENDING_REFUSED;
-  pending->sent_ever = false;
   sdb_pending_set_error(replica, pending, &error);
   return pending;
 }
@@ -132,12 +131,27 @@ static bool take_pushes(sdb_replica *replica, const sdb_local_load *load) {
   return done;
 }
 
+/* Changes whose create was lost (a damaged file gave only some of its pushes) can never be sent: the
+ * user is told of them. */
+static bool fail_orphans(sdb_replica *replica) {
+  sdb_error error;
+  sdb_error_set(&error, SDB_NOT_FOUND, "the object that it changes was lost", NULL, NULL);
+  sdb_pending *pending = replica->dependents_count > 0 ? replica->first : NULL;
+  for (; pending; pending = pending->next) {
+    if (sdb_uuid_is_nil(pending->depends) || sdb_pending_find(replica, pending->depends)) continue;
+    sdb_pending_set_error(replica, pending, &error);
+    sdb_pending_set_state(replica, pending, SDB_PENDING_REFUSED);
+    if (!sdb_pending_store(replica, pending)) return false;
+  }
+  return true;
+}
+
 void sdb_load_on_completed(sdb_replica *replica, sdb_local_load *load, uint64_t now_ms) {
   sdb_status status = load->op.status;
   replica->loading = false;
   if (status == SDB_OK) {
     bool taken = take_states(replica, load);
-    if (!take_pushes(replica, load) || !taken) status = SDB_NO_MEMORY;
+    if (!take_pushes(replica, load) || !taken || !fail_orphans(replica)) status = SDB_NO_MEMORY;
   }
   sdb_buffer_free(&load->memory);
   sdb_mem_free(replica->mem, load);

@@ -18,6 +18,7 @@ sdb_device_partial *sdb_partial_find(const sdb_replica *replica, sdb_uuid id) {
 
 void sdb_partial_drop(sdb_replica *replica, sdb_device_partial *partial) {
   sdb_table_remove(&replica->partials, &partial->by_id);
+  replica->partials_bytes -= partial->text.size;
   sdb_buffer_free(&partial->text);
   sdb_buffer_free(&partial->field);
   sdb_mem_free(replica->mem, partial);
@@ -145,7 +146,10 @@ void sdb_replica_on_partial(
   if (partial && partial->store != store) return;
   if (!partial && message->object != 0) partial = create(replica, (uint16_t)store, message->id);
   if (!partial || (message->object == 0 && message->append == 0)) return;
+  replica->partials_bytes -= partial->text.size;
   bool taken = take(replica, partial, message);
+  replica->partials_bytes += partial->text.size;
+  taken = taken && replica->partials_bytes <= SDB_REPLICA_PARTIALS_BYTES_MAX;
   bool told = taken && tell(replica, partial);
   if (told) return;
   sdb_uuid id = partial->by_id.key;

@@ -221,6 +221,14 @@ const sdb_pending *sdb_pending_over_create(const sdb_replica *replica, const sdb
   return pending;
 }
 
+bool sdb_pending_is_removed(const sdb_replica *replica, const sdb_pending *pending) {
+  const sdb_pending *other = replica->dependents_count > 0 ? replica->first : NULL;
+  while (other && !(other->action == SDB_ACTION_DELETE &&
+                      sdb_uuid_equal(other->depends, pending->by_client.key)))
+    other = other->next;
+  return other != NULL;
+}
+
 /* ---- the end of one ---- */
 
 static bool note(sdb_replica *replica, sdb_table *table, sdb_uuid client_id) {
@@ -253,7 +261,7 @@ static bool note_end(sdb_replica *replica, const sdb_pending *pending, bool give
   const sdb_uuid client_id = pending->by_client.key;
   if (pending->sent_before && !note(replica, &replica->resent, client_id)) return false;
   bool stored = !replica->stores[pending->store].singular;
-  bool noted = is_elsewhere(replica) || (given_up && stored);
+  bool noted = (is_elsewhere(replica) && pending->kept) || (given_up && stored);
   return !noted || note(replica, &replica->ended, client_id);
 }
 
@@ -265,7 +273,7 @@ void sdb_pending_on_dropped(sdb_replica *replica, sdb_uuid client_id) {
 }
 
 static bool resolve_dependents(sdb_replica *replica, const sdb_pending *create, sdb_uuid id) {
-  sdb_pending *pending = replica->dependents_count > 0 ? create->next : NULL;
+  sdb_pending *pending = replica->dependents_count > 0 ? replica->first : NULL;
   for (; pending; pending = pending->next) {
     if (!sdb_uuid_equal(pending->depends, create->by_client.key)) continue;
     pending->depends = (sdb_uuid){{0}};
@@ -316,7 +324,7 @@ static bool give_up_one(sdb_replica *replica, sdb_pending *pending) {
 
 bool sdb_pending_give_up(sdb_replica *replica, sdb_pending *pending) {
   const sdb_uuid client_id = pending->by_client.key;
-  sdb_pending *other = replica->dependents_count > 0 ? pending->next : NULL;
+  sdb_pending *other = replica->dependents_count > 0 ? replica->first : NULL;
   while (other) {
     sdb_pending *next = other->next;
     if (sdb_uuid_equal(other->depends, client_id) && !give_up_one(replica, other)) return false;

@@ -145,9 +145,9 @@ static sdb_status change_create(sdb_replica *replica, sdb_replica_call *call, sd
   const sdb_pending *over = sdb_pending_over_create(replica, create);
   if (over && over->action == SDB_ACTION_DELETE)
     return say(call, SDB_NOT_FOUND, sdb_status_text(SDB_NOT_FOUND));
-  if (is_ours_alone(create))
-    return removes ? take_create_back(replica, call, create)
-                   : rewrite_create(replica, call, create);
+  if (is_ours_alone(create) && removes) return take_create_back(replica, call, create);
+  /* What is behind it already would overwrite what is written into it. */
+  if (is_ours_alone(create) && !over) return rewrite_create(replica, call, create);
   target to = {
       .action = removes ? SDB_ACTION_DELETE : SDB_ACTION_UPDATE, .depends = create->by_client.key};
   const sdb_pending *shown = over ? over : create;
@@ -189,7 +189,6 @@ static sdb_status change_object(sdb_replica *replica, sdb_replica_call *call) {
 
 /* ---- singular stores ---- */
 
-/* The id that a remove names stands in request.before: there is one object to read. */
 static sdb_status change_singular(sdb_replica *replica, sdb_replica_call *call) {
   const sdb_replica_request *request = &call->request;
   const sdb_pending *over = sdb_pending_over(replica, request->store, (sdb_uuid){{0}});
@@ -202,7 +201,7 @@ static sdb_status change_singular(sdb_replica *replica, sdb_replica_call *call) 
   if (!there) return say(call, SDB_NOT_FOUND, sdb_status_text(SDB_NOT_FOUND));
   const sdb_local_record *record = call->status == SDB_OK ? &call->object.record : NULL;
   sdb_uuid held = record ? record->id : (sdb_uuid){{0}};
-  if (!sdb_uuid_is_nil(request->before) && !over && !sdb_uuid_equal(request->before, held))
+  if (!sdb_uuid_is_nil(request->id) && !over && !sdb_uuid_equal(request->id, held))
     return say(call, SDB_NOT_FOUND, sdb_status_text(SDB_NOT_FOUND));
   /* Behind a push that is on its way, it is that one's event that is to go. */
   target to = {.action = SDB_ACTION_DELETE};
@@ -238,7 +237,7 @@ static sdb_status create(sdb_replica *replica, sdb_replica_call *call) {
 }
 
 void sdb_push_begin(sdb_replica *replica, sdb_replica_call *call) {
-  sdb_replica_request *request = &call->request;
+  const sdb_replica_request *request = &call->request;
   bool singular = replica->stores[request->store].singular;
   sdb_pending *named = sdb_uuid_is_nil(request->id) ? NULL : sdb_pending_find(replica, request->id);
   if (request->kind == SDB_REPLICA_PUSH && !singular) {
@@ -250,8 +249,6 @@ void sdb_push_begin(sdb_replica *replica, sdb_replica_call *call) {
   } else if (named && named->store == request->store && sdb_pending_is_create(replica, named)) {
     end(replica, call, change_create(replica, call, named));
   } else {
-    request->before = request->id;
-    if (singular) request->id = (sdb_uuid){{0}};
-    sdb_replica_read_object(replica, call);
+    sdb_replica_read_object(replica, call, singular ? (sdb_uuid){{0}} : request->id);
   }
 }

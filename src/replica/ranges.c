@@ -26,9 +26,16 @@ static bool insert(sdb_ranges *ranges, const sdb_mem *mem, uint32_t at, sdb_id_r
   return true;
 }
 
+/* One without a lower end stays as it is: a server takes it that nothing is held below, and sends no
+ * removes for it, which would be wrong of what lies between the two. */
 static void join_oldest(sdb_ranges *ranges, uint32_t max) {
   while (ranges->count > max) {
-    ranges->list[ranges->count - 2].after = ranges->list[ranges->count - 1].after;
+    sdb_id_range last = ranges->list[ranges->count - 1];
+    bool open = sdb_uuid_is_nil(last.after);
+    SDB_ASSERT(ranges->count >= 3);
+    uint32_t at = ranges->count - (open ? 3 : 2);
+    ranges->list[at].after = ranges->list[at + 1].after;
+    if (open) ranges->list[at + 1] = last;
     ranges->count--;
   }
 }

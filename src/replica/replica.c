@@ -146,7 +146,31 @@ bool sdb_replica_flush(sdb_replica *replica, uint64_t now_ms) {
   return true;
 }
 
-static void on_read(sdb_replica *replica, sdb_replica_call *call, sdb_status status) {
+static void wait_for_storage(sdb_replica *replica, sdb_replica_call *call) {
+  call->next = NULL;
+  *replica->waiting_last = call;
+  replica->waiting_last = &call->next;
+}
+
+/* It is asked of the next storage, once that is there; what is only to be told will be listed. */
+static void ask_again(sdb_replica *replica, sdb_replica_call *call) {
+  if (call->internal) {
+    sdb_call_free(replica, call);
+    return;
+  }
+  if (call->page_asked) sdb_buffer_free(&call->page.memory);
+  if (call->object_asked) sdb_buffer_free(&call->object.memory);
+  call->page_asked = call->object_asked = false;
+  wait_for_storage(replica, call);
+}
+
+static void on_read(
+    sdb_replica *replica, sdb_replica_call *call, sdb_status status, uint64_t now_ms) {
+  if (status == SDB_BAD_FORMAT) sdb_replica_fail_storage(replica, status, now_ms);
+  if (replica->failed && status != SDB_OK && status != SDB_NOT_FOUND) {
+    ask_again(replica, call);
+    return;
+  }
   switch (call->request.kind) {
   case SDB_REPLICA_PUSH:
   case SDB_REPLICA_UPDATE:
@@ -181,7 +205,7 @@ void sdb_replica_on_completed(sdb_replica *replica, sdb_local_op *list, uint64_t
       break;
     case SDB_LOCAL_PAGE:
     case SDB_LOCAL_OBJECT:
-      on_read(replica, op->owner, op->status);
+      on_read(replica, op->owner, op->status, now_ms);
       break;
     }
   }
@@ -318,8 +342,7 @@ bool sdb_replica_request_begin(
   if (replica->loaded) {
     begin(replica, call, now_ms);
   } else {
-    *replica->waiting_last = call;
-    replica->waiting_last = &call->next;
+    wait_for_storage(replica, call);
   }
   return true;
 }

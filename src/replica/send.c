@@ -152,10 +152,13 @@ static void refuse(
   sdb_pending_set_error(replica, pending, error);
   sdb_send_landed(replica, pending);
   pending->clock_runs = false;
-  pending->sent_ever = pending->sent_before = false; /* it is known not to be stored */
+  pending->sent_ever = pending->sent_before; /* this one was not stored */
   sdb_pending_set_state(replica, pending, SDB_PENDING_REFUSED);
-  if (!sdb_pending_store(replica, pending) || !sdb_pending_show(replica, pending))
-    sdb_replica_fail_storage(replica, SDB_NO_MEMORY, now_ms);
+  /* What was refused need not be removed any more: nobody is asked to decide about it. */
+  bool done = !pending->sent_ever && sdb_pending_is_removed(replica, pending)
+                  ? sdb_pending_give_up(replica, pending)
+                  : sdb_pending_store(replica, pending) && sdb_pending_show(replica, pending);
+  if (!done) sdb_replica_fail_storage(replica, SDB_NO_MEMORY, now_ms);
 }
 
 void sdb_send_refused(
@@ -214,11 +217,15 @@ void sdb_send_on_closed(sdb_replica *replica, unsigned code, uint64_t now_ms) {
 sdb_status sdb_replica_retry(sdb_replica *replica, sdb_uuid client_id) {
   sdb_pending *pending = sdb_pending_find(replica, client_id);
   if (!pending) return SDB_NOT_FOUND;
-  if (!sdb_pending_is_failed(pending)) return SDB_CONFLICT;
+  bool lost = !sdb_uuid_is_nil(pending->depends) && !sdb_pending_find(replica, pending->depends);
+  if (!sdb_pending_is_failed(pending) || lost) return SDB_CONFLICT;
   sdb_pending_state state = pending->state;
+  bool stored = pending->stored;
   sdb_pending_set_state(replica, pending, SDB_PENDING_WAITING); /* as it is to be stored */
+  pending->stored = false;
   if (!sdb_pending_show(replica, pending) || !sdb_pending_store(replica, pending)) {
     sdb_pending_set_state(replica, pending, state);
+    pending->stored = stored;
     return SDB_NO_MEMORY;
   }
   sdb_send_landed(replica, pending);

@@ -56,6 +56,7 @@ struct sdb_pending {
   uint16_t store;
   uint8_t action, state;
   bool stored;      /* it is in the local storage, or need not be: it may be sent */
+  bool kept;        /* a storage that is durable has had it */
   bool in_flight;   /* on this connection, and not answered */
   bool sent_ever;   /* the server may have it */
   bool sent_before; /* the server may have had it before it was sent last */
@@ -170,6 +171,7 @@ struct sdb_replica {
   bool send_due;
 
   sdb_table partials; /* by id */
+  size_t partials_bytes;
   /* Client ids, entries of their own. Those whose event says nothing of what lies below it, since
    * it may be sent again on this connection; those that ended and a storage may still hold. */
   sdb_table resent, ended;
@@ -203,6 +205,11 @@ struct sdb_replica {
 
 static inline const char *sdb_replica_store_name(const sdb_replica *replica, uint16_t store) {
   return sdb_store_wire_name(replica->options.stores[store]);
+}
+
+/* While older events may still come, a remove is kept, or one of them would bring the object back. */
+static inline bool sdb_replica_must_keep_removes(const sdb_replica_store *store) {
+  return store->missing.count > 0 || !store->contiguous;
 }
 
 /* The application is told to list the store anew: what it was to be told is not to be had. */
@@ -271,6 +278,8 @@ bool sdb_pending_is_failed(const sdb_pending *pending);
 /* Why it is shown as failed; NULL: it is not. */
 const sdb_error *sdb_pending_failure(const sdb_pending *pending);
 bool sdb_pending_is_create(const sdb_replica *replica, const sdb_pending *pending);
+/* Whether a remove waits for the id of what this push makes. */
+bool sdb_pending_is_removed(const sdb_replica *replica, const sdb_pending *pending);
 /* The change that shows in place of this pending create, or NULL: it shows as it is. */
 const sdb_pending *sdb_pending_over_create(const sdb_replica *replica, const sdb_pending *create);
 /* The push was seen back as an event of object `id`: it is no longer pending, and those that waited
@@ -348,8 +357,8 @@ void sdb_view_of_refresh(
     sdb_replica *replica, const sdb_replica_call *call, sdb_client_change *told);
 void sdb_list_begin(sdb_replica *replica, sdb_replica_call *call);
 void sdb_get_begin(sdb_replica *replica, sdb_replica_call *call);
-/* Reads the call's object (request.id; nil: the singular one). */
-void sdb_replica_read_object(sdb_replica *replica, sdb_replica_call *call);
+/* Reads an object of the call's store; nil: the singular one. */
+void sdb_replica_read_object(sdb_replica *replica, sdb_replica_call *call, sdb_uuid id);
 /* Has the object read and then told. False: no memory. */
 SDB_MUST_CHECK bool sdb_view_refresh(sdb_replica *replica, uint16_t store, sdb_uuid id);
 

@@ -1,8 +1,8 @@
 /* replica/view.c: what the application sees: the server's objects, with this device's changes over
  * them, and what is being written.
  *
- *   an object   the last change of this device that was not refused; else the partial of its id;
- *               else what is held
+ *   an object   the last change of this device that was not refused; else what is held; else the
+ *               partial of its id
  *   a list      pending creates, newest first; then objects and partials, greatest id first
  *
  * A record is put together when it is given out, so it shows what is so then, whatever happened
@@ -155,19 +155,19 @@ bool sdb_view_refresh(sdb_replica *replica, uint16_t store, sdb_uuid id) {
   call->request.kind = SDB_REPLICA_GET;
   call->request.store = store;
   call->request.id = id;
-  sdb_replica_read_object(replica, call);
+  sdb_replica_read_object(replica, call, id);
   return true;
 }
 
 /* ---- reads ---- */
 
-void sdb_replica_read_object(sdb_replica *replica, sdb_replica_call *call) {
+void sdb_replica_read_object(sdb_replica *replica, sdb_replica_call *call, sdb_uuid id) {
   call->object_asked = true;
   memset(&call->object, 0, sizeof(call->object));
   call->object.op.kind = SDB_LOCAL_OBJECT;
   call->object.op.owner = call;
   call->object.store = call->request.store;
-  call->object.id = call->request.id;
+  call->object.id = id;
   sdb_buffer_init(&call->object.memory, replica->mem, SIZE_MAX);
   sdb_replica_stage(replica, &call->object.op);
 }
@@ -178,13 +178,18 @@ void sdb_get_begin(sdb_replica *replica, sdb_replica_call *call) {
   if (!singular && sdb_uuid_is_nil(call->request.id))
     sdb_replica_finish(replica, call, SDB_NOT_FOUND);
   else
-    sdb_replica_read_object(replica, call);
+    sdb_replica_read_object(replica, call, call->request.id);
 }
 
-/* Pending removes and late arrivals between pages hide some, so a few more are asked for; and one
- * more tells whether there is a gap below the last. */
+/* Pending removes hide some, so as many more are asked for; and one more tells whether there is a
+ * gap below the last. */
 static uint32_t page_limit(const sdb_replica *replica, const sdb_replica_request *request) {
-  return request->limit + replica->stores[request->store].pending_count + 1;
+  uint32_t limit = request->limit + 1;
+  const sdb_pending *pending =
+      replica->stores[request->store].pending_count > 0 ? replica->first : NULL;
+  for (; pending; pending = pending->next)
+    limit += pending->store == request->store && pending->action == SDB_ACTION_DELETE;
+  return limit;
 }
 
 /* Ours are random (version 4), objects' ids are ordered by time. */
