@@ -89,6 +89,32 @@ static void without_a_path_memory_is_no_problem(void **state) {
   close_device(d);
 }
 
+/* ---- what the log is told ---- */
+
+typedef struct logged {
+  char event[32], message[512];
+} logged;
+
+static void note_line(void *context, sdb_log_level level, const char *event, const char *message) {
+  (void)level;
+  logged *l = context;
+  snprintf(l->event, sizeof(l->event), "%s", event);
+  snprintf(l->message, sizeof(l->message), "%s", message);
+}
+
+static void no_control_character_goes_into_the_log(void **state) {
+  fixture *f = *state;
+  logged last = {{0}, {0}};
+  sdb_client_options options = file_options(f, true);
+  options.path = "/nowhere\r\n\x1b[2J\x7f\xc2\x80\xc2\x9f\xc2\xa0\xc3\xa9/ada.sqlite";
+  options.log = note_line;
+  options.log_context = &last;
+  device *d = open_device(f, options);
+  assert_string_equal(last.event, "storage_failed");
+  assert_non_null(strstr(last.message, "/nowhere???[2J???\xc2\xa0\xc3\xa9/ada.sqlite"));
+  close_device(d);
+}
+
 /* ---- a file that is not to be touched ---- */
 
 static void refuse(fixture *f, sdb_client_options options, sdb_status status) {
@@ -213,6 +239,7 @@ int main(void) {
       ON_A_SERVER(unsynced_pushes_are_sent_by_the_next_client_of_the_file),
       ON_A_SERVER(a_file_goes_on_where_it_ended),
       ON_A_SERVER(without_a_path_memory_is_no_problem),
+      ON_A_SERVER(no_control_character_goes_into_the_log),
       ON_A_SERVER(the_file_of_another_user_or_server_is_refused),
       ON_A_SERVER(a_file_that_another_client_has_open_is_busy),
       ON_A_SERVER(the_file_of_another_program_is_refused),
