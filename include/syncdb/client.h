@@ -18,7 +18,14 @@
  *
  * Threads. A client runs one thread (socket, file, sync). Every function here may be called on any
  * thread, several at once, and inside watches too, but for sdb_client_close. Functions that change
- * or read objects block until the local file has answered, never for the network.
+ * or read objects block until the local file has answered, never for the network. Inside a rule or
+ * a log function, which run on the client's thread in the midst of its work, they and all others
+ * that wait for it give SDB_CONFLICT. Two clients whose watches call into each other can wait for
+ * one another for ever: use the option `dispatch` for one of them, or hand such calls to a thread
+ * of your own.
+ *
+ * After a fork a child must not use a client of its parent, nor close it: its thread is not there,
+ * and its file and connection are the parent's. It opens one of its own, with another path.
  */
 #ifndef SYNCDB_CLIENT_H
 #define SYNCDB_CLIENT_H
@@ -137,15 +144,17 @@ SDB_API void sdb_client_close(sdb_client *client);
 /* Gives the token that the next connection shows; a connection that is open is shown it too, and
  * goes on. `expires_ms`: since the epoch, when it ends, so that a new one is asked for before; 0:
  * not known. SDB_NO_MEMORY; SDB_INVALID_ARGUMENT: empty, over 16 KiB, or with a blank or a
- * control character in it; SDB_CLOSED. */
+ * control character in it; SDB_CONFLICT: inside a rule or log function; SDB_CLOSED. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_set_token(
     sdb_client *client, sdb_slice token, uint64_t expires_ms);
 
 /* Connects, and stays connected; at once where it waited for its next try. For when the machine
- * tells that there is a network again. Any thread; never fails. */
+ * tells that there is a network again. Does nothing inside a rule or log function. Any thread;
+ * never fails. */
 SDB_API void sdb_client_go_online(sdb_client *client);
 
-/* Disconnects, and stays so until sdb_client_go_online. Any thread; never fails. */
+/* Disconnects, and stays so until sdb_client_go_online. Does nothing inside a rule or log function.
+ * Any thread; never fails. */
 SDB_API void sdb_client_go_offline(sdb_client *client);
 
 /* Fills `*status`, whose `size` must be set: {.size = sizeof(status)}. Any thread; never fails. */
@@ -171,7 +180,9 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_client_wait(
  * until the server gives the object an id.
  * SDB_BAD_JSON, SDB_INVALID_OBJECT (error->path), SDB_REJECTED (a rule says no: its message),
  * SDB_TOO_LARGE: nothing was stored or sent; SDB_LIMIT: pending_max pushes are unsynced;
- * SDB_UNKNOWN_STORE: the client was opened without it; SDB_CLOSED; SDB_NO_MEMORY. */
+ * SDB_UNKNOWN_STORE: the client was opened without it; SDB_IO, SDB_BAD_FORMAT: the local file,
+ * which is read first for a singular store, an update and a remove, cannot be read, or is damaged;
+ * SDB_CONFLICT: inside a rule or log function; SDB_CLOSED; SDB_NO_MEMORY. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_push(sdb_client *client, const sdb_store *store,
     sdb_slice object, sdb_uuid *client_id, sdb_error *error);
 
@@ -183,7 +194,9 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_client_update(sdb_client *client, const sd
     sdb_uuid id, sdb_slice object, sdb_uuid *client_id, sdb_error *error);
 
 /* Removes object `id`, named as above; in a singular store the nil id means the one there is. A
- * create that was never sent is taken back and `*client_id` is nil. Errors as sdb_client_update. */
+ * create that was never sent is taken back and `*client_id` is nil. The remove of an object that was
+ * never there counts as delivered, unless the client holds the whole store and can tell. Errors as
+ * sdb_client_update. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_remove(
     sdb_client *client, const sdb_store *store, sdb_uuid id, sdb_uuid *client_id, sdb_error *error);
 
@@ -198,7 +211,8 @@ typedef struct sdb_client_records {
  * 1000); `before` is the id (or, where that is nil, the client_id) of the last record of the page
  * before, or nil. No more: zero records. Free `*records` with sdb_client_records_free.
  * SDB_INVALID_ARGUMENT: `limit`; SDB_NOT_FOUND: `before` is a client_id of no pending create;
- * SDB_UNKNOWN_STORE; SDB_IO: the local file cannot be read; SDB_CLOSED; SDB_NO_MEMORY. */
+ * SDB_UNKNOWN_STORE; SDB_IO: the local file cannot be read; SDB_BAD_FORMAT: it is damaged;
+ * SDB_CONFLICT: inside a rule or log function; SDB_CLOSED; SDB_NO_MEMORY. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_list(sdb_client *client, const sdb_store *store,
     sdb_uuid before, uint32_t limit, sdb_client_records **records, sdb_error *error);
 
@@ -218,7 +232,7 @@ SDB_API void sdb_client_records_free(sdb_client_records *records);
  * below object `before`, or, where that is nil, below the newest gap. They come as changes. Returns
  * at once; asked again before they came, it is one request. SDB_NOT_FOUND: nothing is missing
  * there; SDB_UNAVAILABLE: not connected, ask again when live; SDB_INVALID_ARGUMENT;
- * SDB_UNKNOWN_STORE; SDB_CLOSED. */
+ * SDB_UNKNOWN_STORE; SDB_CONFLICT: inside a rule or log function; SDB_CLOSED. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_older(
     sdb_client *client, const sdb_store *store, sdb_uuid before, uint32_t limit, sdb_error *error);
 
@@ -275,7 +289,7 @@ typedef struct sdb_unsynced_list {
 } sdb_unsynced_list;
 
 /* The pushes that were not seen back as events. Free `*list` with sdb_unsynced_free. SDB_NO_MEMORY;
- * SDB_CLOSED. */
+ * SDB_CONFLICT: inside a rule or log function; SDB_CLOSED. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_unsynced(
     sdb_client *client, sdb_unsynced_list **list, sdb_error *error);
 
@@ -284,17 +298,19 @@ SDB_API void sdb_unsynced_free(sdb_unsynced_list *list);
 
 /* Sends a failed push again, under the same client id: stored once, even where the first one
  * arrived after all. SDB_NOT_FOUND: no such push (it was seen back meanwhile); SDB_CONFLICT: it has
- * not failed; SDB_CLOSED. */
+ * not failed, or inside a rule or log function; SDB_NO_MEMORY; SDB_CLOSED. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_retry(sdb_client *client, sdb_uuid client_id);
 
 /* Gives a push up, with those that need it, and shows the server's state again. One that was sent
- * may have been stored all the same, and then comes back as an event. SDB_NOT_FOUND; SDB_CLOSED. */
+ * may have been stored all the same, and then comes back as an event. SDB_NOT_FOUND; SDB_NO_MEMORY;
+ * SDB_CONFLICT: inside a rule or log function; SDB_CLOSED. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_discard(sdb_client *client, sdb_uuid client_id);
 
 /* All unsynced pushes as JSON text, for a support case or another device:
  *   {"unsynced":[{"clientId","store","action","id"?,"object"?,"createdAt","error"?}]}
  * with the protocol's names. `*json` ends in NUL (`*size`, which may be NULL, does not count it)
- * and is freed with sdb_client_json_free. SDB_NO_MEMORY; SDB_CLOSED. */
+ * and is freed with sdb_client_json_free. SDB_NO_MEMORY; SDB_CONFLICT: inside a rule or log
+ * function; SDB_CLOSED. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_export_unsynced(
     sdb_client *client, char **json, size_t *size, sdb_error *error);
 
