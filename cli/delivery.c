@@ -169,7 +169,7 @@ int sdb_cli_delivery_begin(sdb_cli_delivery *delivery, sdb_cli_device *device) {
   delivery->device = device;
   if (sdb_client_watch(device->client, NULL, on_changes, delivery, NULL, &error) == SDB_OK)
     return -1;
-  fprintf(stderr, "syncdb %s: %s\n", device->command, error.message);
+  sdb_cli_device_complain(device->command, error.message);
   return SDB_CLI_DEVICE_REFUSED;
 }
 

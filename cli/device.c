@@ -5,6 +5,7 @@
  */
 #include "device.h"
 #include "device_file.h"
+#include "terminal.h"
 #include "text.h"
 #include <errno.h>
 #include <poll.h>
@@ -31,6 +32,14 @@ int64_t sdb_cli_device_now_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void sdb_cli_device_complain(const char *command, const char *why) {
+  sdb_cli_text harmless = {NULL, 0, 0};
+  sdb_cli_text_foreign(&harmless, sdb_slice_of(why));
+  fprintf(
+      stderr, "syncdb %s: %.*s\n", command, (int)harmless.size, harmless.data ? harmless.data : "");
+  sdb_cli_text_free(&harmless);
 }
 
 /* ---- the command line ---- */
@@ -185,7 +194,7 @@ static void catch_signals(sdb_cli_device *device) {
 }
 
 static int explain_open(const sdb_cli_device *device, sdb_status status, const sdb_error *error) {
-  fprintf(stderr, "syncdb %s: %s\n", device->command, error->message);
+  sdb_cli_device_complain(device->command, error->message);
   if (status == SDB_BUSY)
     fprintf(stderr, "Another syncdb works with %s: end it, or give another file with --local.\n",
         device->path);
@@ -318,5 +327,5 @@ bool sdb_cli_device_wait(sdb_cli_device *device, int input, int timeout_ms) {
 void sdb_cli_device_say_problem(const sdb_cli_device *device) {
   const char *problem = device->status.problem;
   if (!*problem) problem = device->status.phase == SDB_CLIENT_LIVE ? "no answer" : "not connected";
-  fprintf(stderr, "syncdb %s: %s\n", device->command, problem);
+  sdb_cli_device_complain(device->command, problem);
 }

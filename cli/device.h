@@ -98,6 +98,9 @@ int sdb_cli_device_parse(sdb_cli_device *device, int argc, char **argv,
     const struct option *options, const char *help,
     bool (*own)(void *context, int option, const char *value), void *context, int *at);
 
+/* Says on standard error why `command` does not go on; others may have written that. */
+void sdb_cli_device_complain(const char *command, const char *why);
+
 /* Says on standard error what is wrong; the exit code for it. */
 int sdb_cli_device_bad_usage(const sdb_cli_device *device, const char *what, const char *which);
 

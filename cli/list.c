@@ -43,7 +43,7 @@ typedef struct list {
 } list;
 
 static int fail(const char *why) {
-  fprintf(stderr, "syncdb list: %s\n", why);
+  sdb_cli_device_complain("list", why);
   return SDB_CLI_DEVICE_REFUSED;
 }
 

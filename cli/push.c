@@ -59,7 +59,7 @@ typedef struct push {
 /* ---- one object ---- */
 
 static void fail(push *self, const char *why) {
-  fprintf(stderr, "syncdb push: %s\n", why);
+  sdb_cli_device_complain("push", why);
   self->failed = self->input_ended = true;
 }
 

@@ -64,7 +64,7 @@ static int remove_object(removal *self, sdb_cli_delivery *delivery) {
     return -1;
   }
   if (status == SDB_OK && sdb_cli_delivery_add(delivery, &made)) return -1;
-  fprintf(stderr, "syncdb remove: %s\n", status == SDB_OK ? "out of memory" : error.message);
+  sdb_cli_device_complain("remove", status == SDB_OK ? "out of memory" : error.message);
   return SDB_CLI_DEVICE_REFUSED;
 }
 

@@ -66,7 +66,7 @@ typedef struct tail {
 /* ---- showing ---- */
 
 static void fail(tail *self, const char *why) {
-  if (!self->has_failed) fprintf(stderr, "syncdb tail: %s\n", why);
+  if (!self->has_failed) sdb_cli_device_complain("tail", why);
   self->has_failed = self->done = true;
 }
 

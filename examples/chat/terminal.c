@@ -58,13 +58,20 @@ static void on_signal(int number) {
     terminated = 1;
 }
 
-static void notice(chat *self, const char *what, const char *more) {
-  snprintf(self->notice, sizeof(self->notice), "%s%s", what, more);
-  if (!self->input.is_terminal) printf("[%s]\n", self->notice);
-}
-
 static bool is_refused(const chat *self) {
   return self->status.phase == SDB_CLIENT_UNAUTHORIZED;
+}
+
+/* What others wrote, for a line of output. */
+static void print_foreign(FILE *to, const char *before, const char *words, const char *behind) {
+  char *text = chat_text_harmless(sdb_slice_of(words), false);
+  fprintf(to, "%s%s%s", before, text ? text : "", behind);
+  free(text);
+}
+
+static void notice(chat *self, const char *what, const char *more) {
+  snprintf(self->notice, sizeof(self->notice), "%s%s", what, more);
+  if (!self->input.is_terminal) print_foreign(stdout, "[", self->notice, "]\n");
 }
 
 /* ---- what a record says ---- */
@@ -200,9 +207,9 @@ static void print_record(chat *self, const sdb_client_record *record) {
   saying said;
   read_message(record, &said);
   char *text = chat_text_harmless(sdb_slice_make(said.content, said.content_size), false);
-  printf("%s%s: %s", STATES[record->state - SDB_RECORD_SYNCED], author_of(self, &said),
-      text ? text : "");
-  if (record->error) printf(" (%s)", record->error->message);
+  print_foreign(stdout, STATES[record->state - SDB_RECORD_SYNCED], author_of(self, &said), ": ");
+  if (text) fputs(text, stdout);
+  if (record->error) print_foreign(stdout, " (", record->error->message, ")");
   printf("\n");
   free(text);
   free(said.content);
@@ -265,8 +272,10 @@ static void on_changes(void *context, sdb_client *client, const sdb_client_chang
 static void on_status(void *context, sdb_client *client, const sdb_client_status *status) {
   (void)client;
   chat *self = context;
-  if (!self->input.is_terminal && status->phase != self->status.phase)
-    printf("[%s%s%s]\n", PHASES[status->phase], status->problem[0] ? ": " : "", status->problem);
+  if (!self->input.is_terminal && status->phase != self->status.phase) {
+    printf("[%s", PHASES[status->phase]);
+    print_foreign(stdout, status->problem[0] ? ": " : "", status->problem, "]\n");
+  }
   self->status = *status;
   self->changed = true;
 }
@@ -432,7 +441,7 @@ static bool open_client(chat *self, const char *server, const char *path) {
   if (sdb_client_open(&options, &self->client, &error) == SDB_OK &&
       sdb_client_watch(self->client, NULL, on_changes, self, NULL, &error) == SDB_OK)
     return true;
-  fprintf(stderr, "chat-terminal: %s\n", error.message);
+  print_foreign(stderr, "chat-terminal: ", error.message, "\n");
   return false;
 }
 

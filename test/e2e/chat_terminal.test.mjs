@@ -142,6 +142,13 @@ test('what was refused says why, and is sent again with the same client id', asy
   assert.equal(pushes[0], pushes[1]);
 });
 
+test('a server’s words give no orders to the terminal', async (t) => {
+  const server = await startRefusing(t, () => 'not\u001b[2J\u009b\ntoday');
+  const terminal = startTerminal(t, server);
+  terminal.type('hi');
+  await terminal.line('[failed] ada: hi (not\ufffd[2J\ufffd today)');
+});
+
 test('what was refused can be given up', async (t) => {
   const server = await startRefusing(t, () => 'not today');
   const terminal = startTerminal(t, server);
