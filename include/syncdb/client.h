@@ -194,9 +194,9 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_client_update(sdb_client *client, const sd
     sdb_uuid id, sdb_slice object, sdb_uuid *client_id, sdb_error *error);
 
 /* Removes object `id`, named as above; in a singular store the nil id means the one there is. A
- * create that was never sent is taken back and `*client_id` is nil. The remove of an object that was
- * never there counts as delivered, unless the client holds the whole store and can tell. Errors as
- * sdb_client_update. */
+ * create that was never sent is taken back and `*client_id` is nil. The remove of an object that
+ * was never there counts as delivered, unless the client holds the whole store and can tell. Errors
+ * as sdb_client_update. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_remove(
     sdb_client *client, const sdb_store *store, sdb_uuid id, sdb_uuid *client_id, sdb_error *error);
 
