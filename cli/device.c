@@ -8,6 +8,7 @@
 #include "terminal.h"
 #include "text.h"
 #include <errno.h>
+#include <locale.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ int64_t sdb_cli_device_now_ms(void) {
 
 void sdb_cli_device_complain(const char *command, const char *why) {
   sdb_cli_text harmless = {NULL, 0, 0};
+  (void)setlocale(LC_CTYPE, "C.UTF-8"); /* for wcwidth */
   sdb_cli_text_foreign(&harmless, sdb_slice_of(why));
   fprintf(
       stderr, "syncdb %s: %.*s\n", command, (int)harmless.size, harmless.data ? harmless.data : "");

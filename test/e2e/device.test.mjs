@@ -58,11 +58,11 @@ async function notes(t, server, user = 'ada') {
 
 test('why it does not go on gives no orders to the terminal', async (t) => {
   const folder = temporaryFolder(t);
-  const local = path.join(folder, 'a\u001b[2J\u009b\nb.sqlite');
+  const local = path.join(folder, 'a\u001b[2J\u009b\nbé.sqlite');
   writeFileSync(local, 'this is no local file of a device, and longer than a header of one'.repeat(9));
   const ada = device(t, { url: NOWHERE }, 'ada', { folder, args: ['--local', local] });
   for (const { stderr } of [await ada.list('note'), await ada.push('note', { text: 'one' })])
-    assert.match(stderr, /^syncdb \w+: .*a\ufffd\[2J\ufffd b\.sqlite/);
+    assert.match(stderr, /^syncdb \w+: .*a\ufffd\[2J\ufffd bé\.sqlite/);
 });
 
 // ---- push ----
