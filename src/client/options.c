@@ -10,6 +10,8 @@
 static const char *check_storage(const sdb_client_options *options) {
   size_t user_size = options->user ? strlen(options->user) : 0;
   if (options->path && !options->path[0]) return "the path is empty: NULL is for memory only";
+  if (options->path && strcmp(options->path, ":memory:") == 0)
+    return "the path is :memory:, which is no file: NULL is for memory only";
   if (options->path && user_size == 0) return "a path needs a user: whose data the file holds";
   if (options->user && (user_size == 0 || user_size > USER_SIZE_MAX))
     return "the user is 1 to 255 bytes";

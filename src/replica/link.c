@@ -84,8 +84,13 @@ static bool read_retry_after(sdb_replica *replica, sdb_slice reason, uint64_t ra
 
 static void wait_for_next_try(sdb_replica *replica, sdb_slice reason, uint64_t now_ms) {
   uint64_t range[2];
-  bool named = read_retry_after(replica, reason, range);
-  uint64_t wait_ms = named ? random_between(replica, range[0], range[1]) : backoff_ms(replica);
+  bool again = replica->link.attempts > 0;
+  uint64_t wait_ms = backoff_ms(replica);
+  if (read_retry_after(replica, reason, range)) {
+    /* A server that says "at once" again and again is not taken at its word. */
+    uint64_t named_ms = random_between(replica, range[0], range[1]);
+    if (!again || named_ms > wait_ms) wait_ms = named_ms;
+  }
   replica->link.next_try_ms = now_ms + wait_ms;
   set_state(replica, SDB_LINK_WAITING, now_ms);
 }

@@ -63,6 +63,17 @@ static bool is_known_store(const sdb_replica *replica, const sdb_local_pending *
          !replica->stores[pending->store].singular;
 }
 
+/* What stood in a file is not trusted: a push that is none would end every connection. It stays in the
+ * file, for somebody to look at. */
+static bool is_whole(sdb_replica *replica, const sdb_local_pending *kept) {
+  bool has_id = !sdb_uuid_is_nil(kept->id), depends = !sdb_uuid_is_nil(kept->depends);
+  if (sdb_uuid_is_nil(kept->client_id) || (has_id && depends)) return false;
+  bool created = kept->action == SDB_ACTION_CREATE;
+  if (created == (has_id || depends)) return false;
+  if (kept->action == SDB_ACTION_DELETE) return kept->object.size == 0;
+  return sdb_replica_is_object(replica, kept->object);
+}
+
 /* A push that was kept: the server may have it. NULL: no memory. */
 static sdb_pending *revive(sdb_replica *replica, const sdb_local_pending *kept) {
   sdb_pending *pending = sdb_pending_new(replica, kept->client_id, kept->object);
@@ -83,6 +94,7 @@ static sdb_pending *revive(sdb_replica *replica, const sdb_local_pending *kept) 
 
 sdb_status sdb_replica_adopt(sdb_replica *replica, const sdb_local_pending *kept) {
   if (!is_known_store(replica, kept) || sdb_pending_find(replica, kept->client_id)) return SDB_OK;
+  if (!is_whole(replica, kept)) return SDB_OK;
   sdb_pending *pending = revive(replica, kept);
   if (!pending) return SDB_NO_MEMORY;
   replica->notes_ended = true;
@@ -94,6 +106,7 @@ sdb_status sdb_replica_adopt(sdb_replica *replica, const sdb_local_pending *kept
 static bool take_kept(sdb_replica *replica, const sdb_local_pending *kept) {
   if (!is_known_store(replica, kept) || sdb_pending_find(replica, kept->client_id)) return true;
   if (sdb_table_find(&replica->ended, kept->client_id)) return true; /* drop_ended */
+  if (!is_whole(replica, kept)) return true;
   sdb_pending *pending = revive(replica, kept);
   if (!pending) return false;
   pending->stored = true;

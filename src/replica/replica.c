@@ -164,6 +164,26 @@ static void ask_again(sdb_replica *replica, sdb_replica_call *call) {
   wait_for_storage(replica, call);
 }
 
+bool sdb_replica_is_object(sdb_replica *replica, sdb_slice text) {
+  return sdb_json_scan(&replica->json, text, SDB_JSON_DEPTH_MAX, NULL) == SDB_OK &&
+         sdb_json_at(&replica->json, 0)->type == SDB_JSON_OBJECT;
+}
+
+/* A record that is no object was damaged where it was kept. */
+static sdb_status check_read(sdb_replica *replica, const sdb_local_op *op) {
+  bool whole = true;
+  if (op->status != SDB_OK) return op->status;
+  if (op->kind == SDB_LOCAL_OBJECT) {
+    const sdb_local_object *object = (const sdb_local_object *)(const void *)op;
+    whole = sdb_replica_is_object(replica, object->record.object);
+  } else {
+    const sdb_local_page *page = (const sdb_local_page *)(const void *)op;
+    for (uint32_t i = 0; i < page->count && whole; i++)
+      whole = sdb_replica_is_object(replica, page->records[i].object);
+  }
+  return whole ? SDB_OK : SDB_BAD_FORMAT;
+}
+
 static void on_read(
     sdb_replica *replica, sdb_replica_call *call, sdb_status status, uint64_t now_ms) {
   if (status == SDB_BAD_FORMAT) sdb_replica_fail_storage(replica, status, now_ms);
@@ -205,7 +225,7 @@ void sdb_replica_on_completed(sdb_replica *replica, sdb_local_op *list, uint64_t
       break;
     case SDB_LOCAL_PAGE:
     case SDB_LOCAL_OBJECT:
-      on_read(replica, op->owner, op->status, now_ms);
+      on_read(replica, op->owner, check_read(replica, op), now_ms);
       break;
     }
   }

@@ -245,6 +245,8 @@ void sdb_replica_stage(sdb_replica *replica, sdb_local_op *op);
 void sdb_replica_fail_storage(sdb_replica *replica, sdb_status status, uint64_t now_ms);
 
 /* ---- replica.c ---- */
+/* Whether it is the text of a JSON object; without memory it is taken not to be. */
+bool sdb_replica_is_object(sdb_replica *replica, sdb_slice text);
 /* The requests that came before a storage was loaded. */
 void sdb_replica_run_waiting(sdb_replica *replica, uint64_t now_ms);
 

@@ -100,6 +100,26 @@ static void a_disk_that_becomes_full_loses_nothing(void **state) {
   assert_int_equal(server_count(f), 2);
 }
 
+static void a_file_that_is_deleted_under_its_device_is_made_anew(void **state) {
+  fixture *f = *state;
+  device *d = open_device(f, file_options(f, true));
+  assert_storage(d, SDB_CLIENT_DURABLE, "");
+  push_message(d, "before");
+  assert_int_equal(unlink(f->path), 0);
+  push_message(d, "after");
+  assert_record(d, "before", SDB_RECORD_PENDING);
+  assert_record(d, "after", SDB_RECORD_PENDING);
+  AWAIT(d, d->status.storage == SDB_CLIENT_DURABLE && access(f->path, F_OK) == 0);
+  close_device(d);
+  d = open_device(f, file_options(f, false));
+  wait_synced(d);
+  wait_delivered(d);
+  assert_record(d, "before", SDB_RECORD_SYNCED);
+  assert_record(d, "after", SDB_RECORD_SYNCED);
+  close_device(d);
+  assert_int_equal(server_count(f), 2);
+}
+
 static void a_file_that_cannot_be_written_gives_its_unsynced_pushes(void **state) {
   fixture *f = *state;
   let_files_fail();
@@ -146,6 +166,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       ON_A_SERVER(until_the_file_can_be_made_memory_is_used),
       ON_A_FAILING_FILE(a_disk_that_becomes_full_loses_nothing),
+      ON_A_SERVER(a_file_that_is_deleted_under_its_device_is_made_anew),
       ON_A_FAILING_FILE(a_file_that_cannot_be_written_gives_its_unsynced_pushes),
       ON_A_FAILING_FILE(a_push_inside_a_watch_survives_that_the_file_fails_under_it),
   };

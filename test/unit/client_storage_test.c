@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 static sdb_client_options file_options(fixture *f, bool offline) {
   sdb_client_options options = device_options(f);
@@ -159,6 +160,18 @@ static void the_file_of_another_program_is_refused(void **state) {
   sqlite3_close(db);
 }
 
+/* A pipe would be waited for, and a database in memory keeps nothing. */
+static void what_is_no_file_is_refused(void **state) {
+  fixture *f = *state;
+  sdb_client_options options = file_options(f, true);
+  options.path = ":memory:";
+  refuse(f, options, SDB_INVALID_ARGUMENT);
+  assert_int_equal(mkfifo(f->path, 0600), 0);
+  refuse(f, file_options(f, true), SDB_BAD_FORMAT);
+  assert_int_equal(unlink(f->path), 0);
+  close_device(open_device(f, file_options(f, true)));
+}
+
 /* ---- a file that is damaged ---- */
 
 /* How many files of the folder begin with the local file's name and `suffix`. */
@@ -243,6 +256,7 @@ int main(void) {
       ON_A_SERVER(the_file_of_another_user_or_server_is_refused),
       ON_A_SERVER(a_file_that_another_client_has_open_is_busy),
       ON_A_SERVER(the_file_of_another_program_is_refused),
+      ON_A_SERVER(what_is_no_file_is_refused),
       ON_A_SERVER(a_damaged_file_is_set_aside_and_all_is_loaded_anew),
       ON_A_SERVER(unsynced_pushes_are_saved_from_a_damaged_file),
   };

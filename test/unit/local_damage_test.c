@@ -226,6 +226,18 @@ static void a_file_of_ours_that_lost_its_beginning_is_damaged(void **state) {
   assert_local_refused(f, SDB_BAD_FORMAT, true, "not a database");
 }
 
+/* A copy of the file came without the file beside it. */
+static void what_begins_as_ours_is_damaged_whatever_lies_beside_it(void **state) {
+  local_fixture *f = *state;
+  char garbage[PAGE - 100];
+  memset(garbage, 'x', sizeof(garbage));
+  fill(f, 100, 5);
+  local_file_close(f);
+  unlink(path_with(local_of(f)->path, "-lock"));
+  overwrite(local_of(f)->path, 100, garbage, sizeof(garbage));
+  assert_local_refused(f, SDB_BAD_FORMAT, true, "");
+}
+
 /* Does with a file whatever a client does; any status will do, a crash will not. */
 static void use(local_fixture *f, size_t *refused, size_t *failed) {
   bool damaged;
@@ -532,6 +544,7 @@ int main(void) {
       BEHAVIOUR(an_object_that_is_not_whole_is_an_error_that_says_so),
       BEHAVIOUR(a_file_that_lacks_a_table_is_damaged),
       BEHAVIOUR(a_file_of_ours_that_lost_its_beginning_is_damaged),
+      BEHAVIOUR(what_begins_as_ours_is_damaged_whatever_lies_beside_it),
       BEHAVIOUR(damage_anywhere_crashes_nothing),
       BEHAVIOUR(damage_in_the_wal_crashes_nothing),
       BEHAVIOUR(pushes_of_a_whole_file_are_saved_in_their_order),

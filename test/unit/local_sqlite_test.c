@@ -300,9 +300,20 @@ static void a_file_that_cannot_be_made_is_an_io_error(void **state) {
   }
   held->options.path = held->path;
   unlink(held->path);
+  local_file_open(f);
+}
+
+static void what_is_no_file_is_refused(void **state) {
+  local_fixture *f = *state;
+  local_held *held = local_of(f);
+  local_file_close(f);
+  unlink(held->path);
   assert_int_equal(mkdir(held->path, 0700), 0);
-  assert_local_refused(f, SDB_IO, false, "");
+  assert_local_refused(f, SDB_BAD_FORMAT, false, "no regular file");
   assert_int_equal(rmdir(held->path), 0);
+  assert_int_equal(mkfifo(held->path, 0600), 0);
+  assert_local_refused(f, SDB_BAD_FORMAT, false, "no regular file");
+  unlink(held->path);
   local_file_open(f);
 }
 
@@ -482,6 +493,7 @@ int main(void) {
       BEHAVIOUR(a_store_of_another_type_begins_anew_but_for_its_pushes),
       BEHAVIOUR(a_file_that_saw_too_many_stores_takes_no_new_one),
       BEHAVIOUR(a_file_that_cannot_be_made_is_an_io_error),
+      BEHAVIOUR(what_is_no_file_is_refused),
       BEHAVIOUR(a_file_that_may_only_be_read_is_an_io_error_and_its_pushes_are_saved),
       BEHAVIOUR(a_full_disk_heals_by_itself),
       BEHAVIOUR(a_disk_that_cannot_be_read_is_an_io_error),

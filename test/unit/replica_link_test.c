@@ -105,9 +105,18 @@ static void a_server_that_names_a_time_is_obeyed(void **state) {
   rig_pass(r, 40000);
   assert_int_equal(wait_after_reason(r, 10000, "{\"retryAfterMs\":[40000,50000]}"), 50000);
   rig_pass(r, 50000);
-  assert_int_equal(wait_after_reason(r, 7, "{\"x\":1,\"retryAfterMs\":[5,5]}"), 5);
-  rig_pass(r, 5);
-  assert_int_equal(wait_after_reason(r, 500, ""), 500); /* they were no tries of ours */
+}
+
+/* "At once" again and again: the first time it is obeyed, and then no sooner than the backoff. */
+static void a_server_that_always_says_at_once_is_not_called_at_once(void **state) {
+  rig *r = *state;
+  assert_int_equal(wait_after_reason(r, 30000, "{\"x\":1,\"retryAfterMs\":[0,0]}"), 0);
+  rig_pass(r, 0);
+  for (int i = 1; i < 9; i++) {
+    uint64_t most_ms = i < 6 ? (uint64_t)500 << i : 30000;
+    assert_int_equal(wait_after_reason(r, most_ms, "{\"retryAfterMs\":[0,0]}"), most_ms);
+    rig_pass(r, most_ms);
+  }
 }
 
 static void a_server_cannot_send_anybody_away_for_longer_than_ten_minutes(void **state) {
@@ -653,6 +662,7 @@ int main(void) {
       ON_RIG(only_a_connection_that_lasted_lets_the_waits_begin_anew),
       ON_RIG(a_connection_that_is_not_made_in_thirty_seconds_is_given_up),
       ON_RIG(a_server_that_names_a_time_is_obeyed),
+      ON_RIG(a_server_that_always_says_at_once_is_not_called_at_once),
       ON_RIG(a_server_cannot_send_anybody_away_for_longer_than_ten_minutes),
       ON_RIG(a_reason_that_is_no_range_is_passed_over),
       ON_RIG(a_server_that_goes_away_is_connected_to_again),

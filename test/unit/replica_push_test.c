@@ -369,10 +369,22 @@ static void time_offline_does_not_count(void **state) {
   line_cut(p, false);
   pass(w, 3600000);
   assert_int_equal(the_shown(p)->state, SDB_RECORD_PENDING);
+  /* Of the ten seconds four are left, and they are counted when it is sent again. */
   p->offline = false;
   sdb_replica_go_online(p->replica, w->now_ms);
-  pass(w, 0);
-  assert_in_step(p);
+  phone_drain(p);
+  server_hears(p);
+  for (char *text; (text = texts_take(&p->line->to_phone));) {
+    if (strstr(text, "server_hello"))
+      sdb_replica_on_message(p->replica, sdb_slice_of(text), w->now_ms);
+    free(text);
+  }
+  phone_drain(p);
+  drop_what_was_sent(p);
+  pass(w, 3999);
+  assert_int_equal(the_shown(p)->state, SDB_RECORD_PENDING);
+  pass(w, 1);
+  assert_int_equal(the_shown(p)->state, SDB_RECORD_FAILED);
 }
 
 static void a_push_that_was_late_is_sent_again_with_the_next_connection(void **state) {
@@ -525,6 +537,99 @@ static void a_singular_object_is_removed_behind_the_push_that_makes_it(void **st
   assert_in_step(p);
 }
 
+/* A create that was put off, with an update behind it, is changed once more. */
+static void the_last_change_of_a_create_that_was_put_off_wins(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_memory_storage_fail_commits(w->h->storage, 1);
+  sdb_uuid client_id = phone_note(p, "first");
+  assert_int_equal(phone_update(p, NOTE, client_id, "{\"text\":\"second\"}"), SDB_OK);
+  settle_world(w);
+  assert_int_equal(phone_update(p, NOTE, client_id, "{\"text\":\"third\"}"), SDB_OK);
+  assert_non_null(strstr(the_shown(p)->object, "third"));
+  pass(w, 5000);
+  assert_non_null(strstr(the_shown(p)->object, "third"));
+  assert_in_step(p);
+}
+
+static void a_refused_create_that_was_removed_is_not_asked_about(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_uuid client_id = phone_note(p, "no");
+  assert_int_equal(phone_remove(p, NOTE, client_id), SDB_OK);
+  answer_with_error(p, client_id, "rejected");
+  assert_int_equal(p->shown_count, 0);
+  assert_int_equal(phone_status(p).pending, 0);
+  assert_int_equal(phone_status(p).failed, 0);
+  settle_world(w);
+  assert_in_step(p);
+}
+
+/* ---- what a damaged file gave ---- */
+
+static void adopt(phone *p, sdb_local_pending pending, sdb_status expected) {
+  assert_int_equal(sdb_replica_adopt(p->replica, &pending), expected);
+}
+
+static phone *phone_without_storage(world *w) {
+  phone *p = phone_new_stopped(w, "ada");
+  sdb_replica_options options;
+  phone_options(p, &options);
+  assert_int_equal(sdb_replica_create(&options, &p->replica), SDB_OK);
+  return p;
+}
+
+static void a_change_whose_create_was_lost_is_shown_as_failed(void **state) {
+  world *w = *state;
+  phone *p = phone_without_storage(w);
+  sdb_uuid client_id = {{1}}, create = {{2}};
+  adopt(p,
+      (sdb_local_pending){.position = 1,
+          .client_id = client_id,
+          .depends = create,
+          .store = NOTE,
+          .action = SDB_ACTION_UPDATE,
+          .object = sdb_slice_of("{\"text\":\"orphan\"}")},
+      SDB_OK);
+  sdb_replica_attach(p->replica, sdb_memory_local_port(p->local), w->now_ms);
+  pass(w, 60000);
+  assert_int_equal(phone_status(p).pending, 0);
+  assert_int_equal(phone_status(p).failed, 1);
+  assert_int_equal(sdb_replica_retry(p->replica, client_id), SDB_CONFLICT);
+  assert_int_equal(sdb_replica_discard(p->replica, client_id), SDB_OK);
+  phone_drain(p);
+  assert_int_equal(phone_status(p).failed, 0);
+}
+
+static void a_kept_push_that_is_none_is_passed_over(void **state) {
+  world *w = *state;
+  phone *p = phone_without_storage(w);
+  sdb_slice object = sdb_slice_of("{\"text\":\"a\"}");
+  sdb_uuid id = {{9}};
+  const sdb_local_pending none[] = {
+      {.client_id = {{1}}, .action = SDB_ACTION_CREATE, .object = sdb_slice_of("{\"text!:\"a\"}")},
+      {.client_id = {{2}}, .action = SDB_ACTION_CREATE, .object = sdb_slice_of("[1]")},
+      {.client_id = {{3}}, .action = SDB_ACTION_CREATE, .id = id, .object = object},
+      {.client_id = {{4}}, .action = SDB_ACTION_CREATE, .depends = id, .object = object},
+      {.client_id = {{5}}, .action = SDB_ACTION_UPDATE, .object = object},
+      {.client_id = {{6}}, .action = SDB_ACTION_UPDATE, .id = id, .depends = id, .object = object},
+      {.client_id = {{7}}, .action = SDB_ACTION_DELETE, .id = id, .object = object},
+      {.action = SDB_ACTION_CREATE, .object = object},
+  };
+  for (size_t i = 0; i < SDB_COUNT_OF(none); i++) {
+    sdb_local_pending pending = none[i];
+    pending.position = i + 1;
+    pending.store = NOTE;
+    adopt(p, pending, SDB_OK);
+  }
+  sdb_replica_attach(p->replica, sdb_memory_local_port(p->local), w->now_ms);
+  until_live(w);
+  assert_int_equal(phone_status(p).pending, 0);
+  phone_note(p, "after");
+  settle_world(w);
+  assert_in_step(p);
+}
+
 /* ---- lists with pending ones ---- */
 
 static void a_list_pages_over_pending_creates_and_then_objects(void **state) {
@@ -610,6 +715,10 @@ int main(void) {
       TEST(discarding_a_create_discards_what_depends_on_it),
       TEST(a_discarded_push_that_arrived_all_the_same_comes_back_as_an_event),
       TEST(a_singular_object_is_removed_behind_the_push_that_makes_it),
+      TEST(the_last_change_of_a_create_that_was_put_off_wins),
+      TEST(a_refused_create_that_was_removed_is_not_asked_about),
+      TEST(a_change_whose_create_was_lost_is_shown_as_failed),
+      TEST(a_kept_push_that_is_none_is_passed_over),
       TEST(a_list_pages_over_pending_creates_and_then_objects),
       TEST(a_wrong_clock_changes_nothing_but_created_at),
   };

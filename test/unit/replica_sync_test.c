@@ -343,6 +343,82 @@ static void an_answer_before_any_event_makes_a_head(void **state) {
   assert_int_equal(p->shown_count, 0);
 }
 
+/* ---- windows for long ---- */
+
+/* More gaps than a hello may name: the two oldest with a lower end are joined, and no remove is
+ * lost by it. */
+static void more_gaps_than_may_be_named_lose_no_remove(void **state) {
+  static const uint32_t ONE[STORES_COUNT] = {SDB_REPLICA_WINDOW_ALL, SDB_REPLICA_WINDOW_ALL, 1};
+  world *w = *state;
+  server_note(w, "ada", "old");
+  sdb_uuid held = server_note(w, "ada", "held");
+  w->windows = ONE;
+  phone *p = phone_new(w, "ada");
+  for (int i = 0; i < SDB_REPLICA_RANGES_MAX / STORES_COUNT + 4; i++) {
+    p->offline = true;
+    line_cut(p, false);
+    if (i == 0) server_remove(w, "ada", NOTE, held);
+    server_note(w, "ada", "skipped");
+    server_note(w, "ada", "seen");
+    p->offline = false;
+    sdb_replica_go_online(p->replica, w->now_ms);
+    until_live(w);
+  }
+  phone_kill(p);
+  w->windows = NULL;
+  phone_start(p);
+  until_live(w);
+  assert_in_step(p);
+}
+
+static void a_gap_behind_forgotten_removes_is_reset_once_and_then_loaded(void **state) {
+  static const uint32_t ONE[STORES_COUNT] = {SDB_REPLICA_WINDOW_ALL, SDB_REPLICA_WINDOW_ALL, 1};
+  world *w = *state;
+  server_note(w, "ada", "old");
+  w->windows = ONE;
+  phone *p = phone_new(w, "ada");
+  p->offline = true;
+  line_cut(p, false);
+  sdb_uuid gone = server_note(w, "ada", "gone");
+  server_note(w, "ada", "between");
+  server_remove(w, "ada", NOTE, gone);
+  server_note(w, "ada", "seen");
+  p->offline = false;
+  until_live(w);
+  w->h->now_ms += (uint64_t)400 * 24 * 3600 * 1000;
+  server_note(w, "ada", "much later"); /* the server forgets what is old */
+  until_live(w);
+  for (int i = 0; i < 10; i++) {
+    if (sdb_replica_older(p->replica, NOTE, NIL, 10) == SDB_NOT_FOUND) break;
+    until_live(w);
+  }
+  assert_int_equal(sdb_replica_older(p->replica, NOTE, NIL, 10), SDB_NOT_FOUND);
+  assert_in_step(p);
+}
+
+/* The event of its remove lies in a gap: the device cannot know. */
+static void what_the_server_no_longer_has_can_be_removed_here(void **state) {
+  static const uint32_t ONE[STORES_COUNT] = {SDB_REPLICA_WINDOW_ALL, SDB_REPLICA_WINDOW_ALL, 1};
+  world *w = *state;
+  sdb_uuid held = server_note(w, "ada", "held");
+  w->windows = ONE;
+  phone *p = phone_new(w, "ada");
+  p->offline = true;
+  line_cut(p, false);
+  server_remove(w, "ada", NOTE, held);
+  server_note(w, "ada", "skipped");
+  server_note(w, "ada", "seen");
+  p->offline = false;
+  until_live(w);
+  assert_int_equal(phone_get(p, NOTE, held), SDB_OK);
+  assert_int_equal(phone_remove(p, NOTE, held), SDB_OK);
+  settle_world(w);
+  assert_int_equal(phone_get(p, NOTE, held), SDB_NOT_FOUND);
+  while (sdb_replica_older(p->replica, NOTE, NIL, 10) == SDB_OK)
+    until_live(w);
+  assert_in_step(p);
+}
+
 /* ---- partials ---- */
 
 static void partial(world *w, sdb_request_kind kind, const char *text) {
@@ -494,12 +570,53 @@ static void what_a_storage_that_answers_late_is_told_is_shown_when_it_has_it(voi
   settle_world(w);
   assert_int_equal(p->shown_count, 0);
   assert_int_equal(p->done, SDB_CONFLICT);
-  assert_int_equal(w->h->records_count, 0);
+  /* Nor is it sent, whatever else there is to send. */
+  server_note(w, "ada", "meanwhile");
+  settle_world(w);
+  pass(w, 30000);
+  server_objects *objects = malloc(sizeof(*objects));
+  assert_non_null(objects);
+  read_server(w, "ada", NOTE, objects);
+  assert_int_equal(objects->count, 1);
+  free_server(objects);
+  free(objects);
   while (sdb_memory_local_run(p->local, 1) > 0)
     settle_world(w);
   assert_int_equal(p->done, SDB_OK);
   sdb_memory_local_defer(p->local, false);
   settle_world(w);
+  assert_in_step(p);
+}
+
+/* ---- what is damaged ---- */
+
+static void a_record_that_is_no_object_has_the_storage_replaced(void **state) {
+  world *w = *state;
+  server_notes(w, 3);
+  phone *p = phone_new(w, "ada");
+  sdb_local_change change = {.kind = SDB_LOCAL_PUT,
+      .store = NOTE,
+      .id = p->shown[0].id,
+      .event_id = {{0xFF}},
+      .object = sdb_slice_of("{\"text!:")};
+  sdb_local_commit commit = {.op = {.kind = SDB_LOCAL_COMMIT}, .changes = &change, .count = 1};
+  const sdb_local_port *port = sdb_memory_local_port(p->local);
+  port->submit(port->self, &commit.op);
+  p->completed = NULL;
+  p->completed_last = &p->completed;
+  sdb_replica_request request = {.kind = SDB_REPLICA_LIST, .tag = p, .store = NOTE, .limit = 10};
+  p->done = SDB_CONFLICT;
+  assert_true(sdb_replica_request_begin(p->replica, &request, w->now_ms));
+  phone_drain(p);
+  assert_int_equal(p->storage_failed, SDB_BAD_FORMAT);
+  assert_int_equal(p->done, SDB_CONFLICT); /* it waits for the next storage */
+  sdb_memory_local_destroy(p->local);
+  p->local = new_local(p);
+  p->storage_failed = SDB_OK;
+  sdb_replica_attach(p->replica, sdb_memory_local_port(p->local), w->now_ms);
+  phone_drain(p);
+  assert_int_equal(p->done, SDB_OK);
+  until_live(w);
   assert_in_step(p);
 }
 
@@ -684,6 +801,10 @@ int main(void) {
       TEST(a_remove_seen_before_a_cut_is_remembered_over_a_restart),
       TEST(what_only_an_answer_brought_is_removed_with_the_next_connection),
       TEST(an_answer_before_any_event_makes_a_head),
+      TEST(more_gaps_than_may_be_named_lose_no_remove),
+      TEST(a_gap_behind_forgotten_removes_is_reset_once_and_then_loaded),
+      TEST(what_the_server_no_longer_has_can_be_removed_here),
+      TEST(a_record_that_is_no_object_has_the_storage_replaced),
       TEST(a_partial_grows_and_is_then_an_object_in_its_place),
       TEST(a_phone_that_joins_midway_has_the_whole_of_it),
       TEST(a_partial_that_was_given_up_is_gone),

@@ -309,8 +309,17 @@ static void roll_back(sdb_file *file) {
     file->stores[i].keeps_removes = true;
 }
 
+/* A file that was deleted or moved away while it is open would take everything and keep nothing. */
+static sdb_status check_there(sdb_file *file) {
+  int moved = 0;
+  int code = sqlite3_file_control(file->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  if (code != SQLITE_OK || !moved) return SDB_OK;
+  return sdb_error_set(&file->error, SDB_IO, "the local file was deleted or moved", NULL, NULL);
+}
+
 sdb_status sdb_file_commit(sdb_file *file, sdb_local_commit *op) {
-  sdb_status status = sdb_file_step(file, file->statements[SDB_F_BEGIN]);
+  sdb_status status = check_there(file);
+  if (status == SDB_OK) status = sdb_file_step(file, file->statements[SDB_F_BEGIN]);
   if (status != SDB_OK) return status;
   for (size_t i = 0; status == SDB_OK && i < op->count; i++)
     status = carry_out(file, &op->changes[i]);

@@ -9,6 +9,7 @@
 #include "storage/sqlite/lock.h"
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CACHE_KIB_DEFAULT 4096
@@ -77,15 +78,33 @@ const sdb_error *sdb_sqlite_local_problem(const sdb_sqlite_local *local) {
 
 /* ---- opening ---- */
 
-static bool was_ours(int lock) {
+bool sdb_file_is_regular(const char *path) {
+  struct stat status;
+  return stat(path, &status) != 0 || S_ISREG(status.st_mode);
+}
+
+static bool is_marked(int lock) {
   char mark[sizeof(LOCK_MARK) - 1];
   return pread(lock, mark, sizeof(mark), 0) == (ssize_t)sizeof(mark) &&
          memcmp(mark, LOCK_MARK, sizeof(mark)) == 0;
 }
 
+/* The application id in the header of a database (its bytes 68 to 71, the greatest first). */
+static bool begins_as_ours(const char *path) {
+  unsigned char header[72];
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  bool read = pread(file, header, sizeof(header), 0) == (ssize_t)sizeof(header);
+  close(file); /* before SQLite opens it: this would drop its locks */
+  uint32_t id = 0;
+  for (size_t i = 68; read && i < sizeof(header); i++)
+    id = id << 8 | header[i];
+  return read && id == SDB_LOCAL_APPLICATION_ID;
+}
+
 /* Where it fails, a file that loses its beginning one day is taken for another program's. */
 static void mark_as_ours(int lock) {
-  if (was_ours(lock)) return;
+  if (is_marked(lock)) return;
   ssize_t written = pwrite(lock, LOCK_MARK, sizeof(LOCK_MARK) - 1, 0);
   (void)written;
 }
@@ -112,14 +131,14 @@ static void make_private(const char *path) {
 static sdb_status open_file(sdb_sqlite_local *local, const sdb_sqlite_local_options *options,
     bool *damaged, sdb_error *error) {
   sdb_file *file = &local->file;
+  bool was_ours = is_marked(local->lock) || begins_as_ours(local->path);
   make_private(local->path);
   sdb_status status = sdb_db_open(local->path, SDB_DB_CREATE, options->cache_kib, &file->db, error);
-  if (status == SDB_BAD_FORMAT) *damaged = was_ours(local->lock);
+  if (status == SDB_BAD_FORMAT) *damaged = was_ours;
   if (status != SDB_OK) return status;
   checkpoint_on_close(file, false);
   status = run(file, PRAGMAS_AT_FIRST, error);
-  if (status == SDB_OK)
-    status = sdb_file_check(file, options, was_ours(local->lock), damaged, error);
+  if (status == SDB_OK) status = sdb_file_check(file, options, was_ours, damaged, error);
   if (status != SDB_OK) return status;
   if (sqlite3_db_readonly(file->db, "main") != 0)
     return sdb_error_set(error, SDB_IO, local->path, ": cannot be written", NULL);
@@ -150,6 +169,8 @@ static sdb_sqlite_local *make(const sdb_sqlite_local_options *options) {
 sdb_status sdb_sqlite_local_open(const sdb_sqlite_local_options *options, sdb_sqlite_local **local,
     bool *damaged, sdb_error *error) {
   *damaged = false;
+  if (!sdb_file_is_regular(options->path))
+    return sdb_error_set(error, SDB_BAD_FORMAT, options->path, ": is no regular file", NULL);
   sdb_sqlite_local *made = make(options);
   if (!made) return sdb_error_set(error, SDB_NO_MEMORY, options->path, ": out of memory", NULL);
   sdb_status status = sdb_lock_take(

@@ -88,6 +88,8 @@ static sdb_status try_to_read(sdb_file *file, const sdb_sqlite_local_options *op
 
 sdb_status sdb_sqlite_local_salvage(const sdb_sqlite_local_options *options, sdb_buffer *memory,
     const sdb_local_pending **pending, size_t *count, sdb_error *error) {
+  if (!sdb_file_is_regular(options->path))
+    return sdb_error_set(error, SDB_BAD_FORMAT, options->path, ": is no regular file", NULL);
   sdb_file file;
   sdb_file_store *stores =
       sdb_mem_zero(options->mem, options->stores_count * sizeof(sdb_file_store));
