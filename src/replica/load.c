@@ -63,8 +63,8 @@ static bool is_known_store(const sdb_replica *replica, const sdb_local_pending *
          !replica->stores[pending->store].singular;
 }
 
-/* What stood in a file is not trusted: a push that is none would end every connection. It stays in the
- * file, for somebody to look at. */
+/* What stood in a file is not trusted: a push that is none would end every connection. It stays in
+ * the file, for somebody to look at. */
 static bool is_whole(sdb_replica *replica, const sdb_local_pending *kept) {
   bool has_id = !sdb_uuid_is_nil(kept->id), depends = !sdb_uuid_is_nil(kept->depends);
   if (sdb_uuid_is_nil(kept->client_id) || (has_id && depends)) return false;
