@@ -303,17 +303,6 @@ bool sdb_cli_device_is_durable(sdb_cli_device *device) {
 
 /* ---- the loop ---- */
 
-/* A status may be told ahead of the last changes that it is about: they come with the next call. */
-static void dispatch(sdb_cli_device *device) {
-  bool before = device->status_changed;
-  do {
-    device->status_changed = false;
-    sdb_client_dispatch(device->client);
-    before = before || device->status_changed;
-  } while (device->status_changed);
-  device->status_changed = before;
-}
-
 bool sdb_cli_device_wait(sdb_cli_device *device, int input, int timeout_ms) {
   struct pollfd polled[3] = {
       {.fd = sdb_client_fd(device->client), .events = POLLIN}, {.fd = input, .events = POLLIN},
@@ -322,7 +311,7 @@ bool sdb_cli_device_wait(sdb_cli_device *device, int input, int timeout_ms) {
   struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
   int ready = ppoll(polled, 3, timeout_ms < 0 ? NULL : &timeout, &device->signals_before);
   if (ready > 0 && polled[2].revents & (POLLERR | POLLHUP)) interrupted = 1;
-  if (ready > 0 && polled[0].revents) dispatch(device);
+  if (ready > 0 && polled[0].revents) sdb_client_dispatch(device->client);
   return ready > 0 && polled[1].revents;
 }
 
