@@ -142,20 +142,46 @@ int sdb_cli_device_parse(sdb_cli_device *device, int argc, char **argv,
 
 /* ---- the token ---- */
 
+/* As the library asks for it: it stands in a header. */
+static bool is_token(const char *text, size_t size) {
+  if (size == 0 || size > TOKEN_BYTES_MAX) return false;
+  for (size_t i = 0; i < size; i++) {
+    if (text[i] <= ' ' || text[i] > '~') return false;
+  }
+  return true;
+}
+
+static int refuse_token(const sdb_cli_device *device, const char *from) {
+  fprintf(stderr,
+      "syncdb %s: %s holds no token: one is 1 to %d printable ASCII characters without blanks\n",
+      device->command, from, TOKEN_BYTES_MAX);
+  return SDB_CLI_DEVICE_BAD_USAGE;
+}
+
+static size_t first_line(const char *text, size_t size) {
+  size_t end = 0;
+  while (end < size && text[end] != '\r' && text[end] != '\n')
+    end++;
+  return end;
+}
+
 static bool read_token(sdb_cli_device *device) {
   size_t size;
-  char *text = sdb_cli_read_file(device->token_file, TOKEN_BYTES_MAX, &size);
-  char *token = text ? strndup(text, size) : NULL;
-  free(text);
-  if (!token) {
+  char *text = sdb_cli_read_file(device->token_file, TOKEN_BYTES_MAX + 1, &size);
+  if (text) size = first_line(text, size);
+  bool good = text && is_token(text, size);
+  char *token = good ? strndup(text, size) : NULL;
+  if (token) {
+    free(device->token);
+    device->token = token;
+  } else if (text && !good) {
+    (void)refuse_token(device, device->token_file);
+  } else {
     fprintf(stderr, "syncdb %s: cannot read the token from %s: %s\n", device->command,
         device->token_file, strerror(errno));
-    return false;
   }
-  token[strcspn(token, "\r\n")] = 0;
-  free(device->token);
-  device->token = token;
-  return true;
+  free(text);
+  return token != NULL;
 }
 
 /* On the client's thread, the only one that sees `token` once the client is open. A token that was
@@ -268,6 +294,8 @@ static int prepare(sdb_cli_device *device) {
 
 int sdb_cli_device_open(sdb_cli_device *device) {
   catch_signals(device);
+  if (device->token_given && !is_token(device->token_given, strlen(device->token_given)))
+    return refuse_token(device, "--token");
   if (device->token_file && !read_token(device)) return SDB_CLI_DEVICE_BAD_USAGE;
   int code = prepare(device);
   return code >= 0 ? code : open_windows(device);

@@ -624,6 +624,27 @@ test('a token that ends is followed by the one that its file holds by then', asy
   await tail.take((change) => change.object?.text === 'still here');
 });
 
+test('a token that can be none is refused at once', async (t) => {
+  const folder = temporaryFolder(t);
+  const stores = writeStores(folder, chatStores);
+  const shared = ['--stores', stores, '--user', 'ada', '--memory', 'note', '{"text":"hi"}'];
+  const file = path.join(folder, 'token');
+  for (const bad of ['', 'two words', 'two\nlines', 'tab\t', 'é', 'x'.repeat(16 * 1024 + 1)]) {
+    const { code, stderr } = await run(['push', NOWHERE, ...shared, '--token', bad]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /--token holds no token/);
+    if (bad.includes('\n')) continue; // of a file, the first line is taken
+    writeFileSync(file, `${bad}\n`);
+    const other = await run(['push', NOWHERE, ...shared, '--token-file', file]);
+    assert.equal(other.code, 2, other.stderr);
+    assert.match(other.stderr, /holds no token/);
+  }
+  const longest = 'x'.repeat(16 * 1024);
+  writeFileSync(file, `${longest}\n`);
+  for (const good of [['--token', longest], ['--token-file', file]])
+    assert.equal((await run(['push', NOWHERE, ...shared, ...good, '--wait', '100'])).code, 1);
+});
+
 // ---- usage ----
 
 test('bad usage exits 2 and says what is wrong', async (t) => {
