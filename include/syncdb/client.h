@@ -62,7 +62,7 @@ typedef struct sdb_client_status {
   uint64_t offline_since_ms; /* wall clock; 0 while connected */
   uint32_t stores_synced;    /* while catching up: of how many stores all is here */
   uint64_t events_received;  /* since the connection was made: the progress of catching up */
-  uint32_t pending;          /* pushes that wait to be seen back as events */
+  uint32_t pending;          /* pushes that wait to be seen back as events, failed ones apart */
   uint32_t failed;           /* pushes that failed: sdb_client_retry or sdb_client_discard them */
   uint32_t close_code;       /* with which the last connection ended (RFC 6455; 1006: it was lost or
                                 could not be made); 0: none ended */
@@ -96,7 +96,8 @@ typedef struct sdb_client_options {
   size_t stores_count;      /* 1 to 256 */
   const char *path;         /* the local file, made when it is not there; NULL: memory only */
   const char *user;         /* whose data it is, so that a file of another user, or of another
-                               server, is never mixed in; needed with `path`; 1 to 255 bytes */
+                               server, is never mixed in; needed with `path`; 1 to 255 bytes. Not
+                               sent: who the user is the server takes from url or token */
   const sdb_client_window *windows; /* stores that are not named are loaded whole */
   size_t windows_count;
 
@@ -135,10 +136,12 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_client_open(
     const sdb_client_options *options, sdb_client **client, sdb_error *error);
 
 /* Closes the connection, the file and the thread, and frees everything. Unsynced pushes stay in the
- * file and are sent by the next client of it. Calls of other threads that wait get SDB_CLOSED, and
- * it waits until they returned; for an sdb_client_dispatch that runs too, with its watches, which
- * must not wait for this in turn. Nothing may be called once it was. NULL is allowed, and it never
- * fails. Not inside a watch or another callback. */
+ * file and are sent by the next client of it; those of singular stores, and all where there is no
+ * file, are lost: wait for SDB_CLIENT_DELIVERED before, where that matters. Calls of other threads
+ * that wait get SDB_CLOSED, and it waits until they returned; for an sdb_client_dispatch that runs
+ * too, with its watches, which must not wait for this in turn. Nothing may be called once it was.
+ * NULL is allowed, and it never fails. Not inside a watch or another callback: there it does
+ * nothing but say so in the log. */
 SDB_API void sdb_client_close(sdb_client *client);
 
 /* Gives the token that the next connection shows; a connection that is open is shown it too, and
@@ -162,7 +165,7 @@ SDB_API void sdb_client_get_status(sdb_client *client, sdb_client_status *status
 
 typedef enum sdb_client_goal {
   SDB_CLIENT_SYNCED = 1, /* phase is LIVE */
-  SDB_CLIENT_DELIVERED   /* no push is pending: each was seen back, or failed */
+  SDB_CLIENT_DELIVERED   /* no push is pending: each was seen back, or failed (status.failed) */
 } sdb_client_goal;
 
 /* Waits until `goal` is true: for scripts and tests. SDB_OK; SDB_UNAVAILABLE: not within
@@ -207,9 +210,10 @@ typedef struct sdb_client_records {
   const sdb_client_record *records; /* newest first: pending creates, then by id */
 } sdb_client_records;
 
-/* The newest objects of an event store, in the order they were created in, at most `limit` (1 to
- * 1000); `before` is the id (or, where that is nil, the client_id) of the last record of the page
- * before, or nil. No more: zero records. Free `*records` with sdb_client_records_free.
+/* The newest objects of an event store, in the order they were created in (the server's sdb_list:
+ * in that of their last change), at most `limit` (1 to 1000); `before` is the id (or, where that is
+ * nil, the client_id) of the last record of the page before, or nil. No more: zero records. Free
+ * `*records` with sdb_client_records_free.
  * SDB_INVALID_ARGUMENT: `limit`; SDB_NOT_FOUND: `before` is a client_id of no pending create;
  * SDB_UNKNOWN_STORE; SDB_IO: the local file cannot be read; SDB_BAD_FORMAT: it is damaged;
  * SDB_CONFLICT: inside a rule or log function; SDB_CLOSED; SDB_NO_MEMORY. */
@@ -253,8 +257,10 @@ typedef void (*sdb_watch_fn)(void *context, sdb_client *client, const sdb_client
 typedef struct sdb_watch sdb_watch;
 
 /* Has `watch` called for each change of `store` (NULL: of every store) from now on: those of the
- * server and those made here, with partials as they grow. `*handle` (may be NULL) is valid until
- * sdb_client_unwatch or sdb_client_close. SDB_UNKNOWN_STORE; SDB_NO_MEMORY; SDB_CLOSED. */
+ * server and those made here, with partials as they grow. Watch first, then list: so nothing falls
+ * between, and a change that the list has already is only told twice. `*handle` (may be NULL) is
+ * valid until sdb_client_unwatch or sdb_client_close. SDB_UNKNOWN_STORE; SDB_NO_MEMORY;
+ * SDB_CLOSED. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_client_watch(sdb_client *client, const sdb_store *store,
     sdb_watch_fn watch, void *context, sdb_watch **handle, sdb_error *error);
 

@@ -43,7 +43,7 @@ typedef struct sdb_client_record {
 typedef enum sdb_change_kind {
   SDB_CHANGE_PUT = 1, /* it is there, as `record` says: new, or changed */
   SDB_CHANGE_REMOVE,  /* it is gone: `record` has id and client_id only */
-  SDB_CHANGE_RESET    /* all of the store may have changed: list it anew */
+  SDB_CHANGE_RESET    /* all of the store may have changed: list it anew; `record` is zero */
 } sdb_change_kind;
 
 /* A record whose id and client_id are both set takes the place of the pending create that was shown
