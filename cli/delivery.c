@@ -63,6 +63,14 @@ void sdb_cli_delivery_refuse(
 
 /* ---- what is under way ---- */
 
+int sdb_cli_delivery_check(const sdb_cli_device *device, const sdb_store *store, uint32_t wait_ms) {
+  if (sdb_store_type_of(store) != SDB_STORE_SINGULAR || (!device->offline && wait_ms > 0))
+    return -1;
+  return sdb_cli_device_bad_usage(device,
+      "a change of a singular store is not kept, so it is of no use without a connection: ",
+      sdb_store_wire_name(store));
+}
+
 bool sdb_cli_delivery_add(sdb_cli_delivery *delivery, const sdb_cli_delivery_push *push) {
   if (delivery->count == delivery->capacity) {
     size_t left = delivery->count - delivery->first;
@@ -77,7 +85,10 @@ bool sdb_cli_delivery_add(sdb_cli_delivery *delivery, const sdb_cli_delivery_pus
     delivery->pushes = pushes;
     delivery->capacity = capacity;
   }
-  delivery->pushes[delivery->count++] = *push;
+  sdb_cli_delivery_push *added = &delivery->pushes[delivery->count++];
+  *added = *push;
+  added->in_file = sdb_store_type_of(push->store) != SDB_STORE_SINGULAR &&
+                   sdb_cli_device_is_durable(delivery->device);
   return true;
 }
 
@@ -89,10 +100,12 @@ size_t sdb_cli_delivery_waiting(const sdb_cli_delivery *delivery) {
 }
 
 /* They arrive in the order they were made in, so it is found near the first. */
-static sdb_cli_delivery_push *find(sdb_cli_delivery *self, sdb_uuid client_id) {
+static sdb_cli_delivery_push *find(
+    sdb_cli_delivery *self, const sdb_store *store, sdb_uuid client_id) {
   for (size_t i = self->first; i < self->count; i++) {
     sdb_cli_delivery_push *push = &self->pushes[i];
-    if (!push->told && sdb_uuid_equal(push->client_id, client_id)) return push;
+    if (!push->told && push->store == store && sdb_uuid_equal(push->client_id, client_id))
+      return push;
   }
   return NULL;
 }
@@ -104,7 +117,7 @@ static void on_changes(void *context, sdb_client *client, const sdb_client_chang
     const sdb_client_record *record = &changes->changes[i].record;
     if (changes->changes[i].kind != SDB_CHANGE_PUT || sdb_uuid_is_nil(record->client_id)) continue;
     if (record->state != SDB_RECORD_SYNCED && record->state != SDB_RECORD_FAILED) continue;
-    sdb_cli_delivery_push *push = find(self, record->client_id);
+    sdb_cli_delivery_push *push = find(self, changes->store, record->client_id);
     if (!push) continue;
     push->id = record->id;
     tell(self, push, sdb_uuid_is_nil(record->event_id) ? record->id : record->event_id,
@@ -197,23 +210,59 @@ static void wait_for_all(sdb_cli_delivery *self, uint32_t wait_ms) {
   }
 }
 
-static int tell_kept(sdb_cli_delivery *self, bool waited) {
-  sdb_cli_device *device = self->device;
-  size_t waiting = sdb_cli_delivery_waiting(self);
+/* What was not delivered, by what is known of where it is. */
+typedef struct leftover {
+  size_t kept;     /* in the local file */
+  size_t maybe;    /* put there, before it could not be used any more */
+  size_t singular; /* nowhere: of a singular store */
+  size_t nowhere;
+} leftover;
+
+static size_t *kind_of(leftover *left, const sdb_cli_delivery_push *push, bool durable) {
+  if (sdb_store_type_of(push->store) == SDB_STORE_SINGULAR) return &left->singular;
+  if (durable) return &left->kept; /* what was pushed while it could not be used is in there now */
+  return push->in_file ? &left->maybe : &left->nowhere;
+}
+
+static leftover print_leftover(sdb_cli_delivery *self, bool durable) {
+  static const sdb_error LOST = {
+      .status = SDB_UNAVAILABLE, .message = "not seen to arrive, and not kept"};
+  leftover left = {0};
   for (size_t i = self->first; i < self->count; i++) {
-    if (!self->pushes[i].told) print_result("pending", &self->pushes[i], NIL, NULL);
+    if (self->pushes[i].told) continue;
+    size_t *kind = kind_of(&left, &self->pushes[i], durable);
+    bool lost = kind == &left.singular || kind == &left.nowhere;
+    print_result(lost ? "failed" : "pending", &self->pushes[i], NIL, lost ? &LOST : NULL);
+    ++*kind;
   }
+  return left;
+}
+
+static int tell_leftover(sdb_cli_delivery *self, bool waited) {
+  sdb_cli_device *device = self->device;
+  leftover left = print_leftover(self, sdb_cli_device_is_durable(device));
   if (waited) sdb_cli_device_say_problem(device);
-  if (!device->path || !sdb_cli_device_is_durable(device)) {
+  if (left.kept > 0)
+    fprintf(stderr,
+        "syncdb %s: %zu not delivered yet: kept in %s, the next `syncdb push`, or\n"
+        "`syncdb tail` with this local file, sends it\n",
+        device->command, left.kept, device->path);
+  if (left.maybe > 0)
+    fprintf(stderr,
+        "syncdb %s: %zu not delivered, but put into %s before that could not be\n"
+        "used any more: should it be used again, they are sent. Pushed anew, they may be stored "
+        "twice\n",
+        device->command, left.maybe, device->path);
+  if (left.singular > 0)
+    fprintf(stderr,
+        "syncdb %s: %zu not delivered, and lost: a change of a singular store is not kept when "
+        "the\ncommand ends\n",
+        device->command, left.singular);
+  if (left.nowhere > 0)
     fprintf(stderr, "syncdb %s: %zu not delivered, and there is no local file to keep it in\n",
-        device->command, waiting);
-    return SDB_CLI_DEVICE_REFUSED;
-  }
-  fprintf(stderr,
-      "syncdb %s: %zu not delivered yet: kept in %s, the next `syncdb push`, or\n"
-      "`syncdb tail` with this local file, sends it\n",
-      device->command, waiting, device->path);
-  return SDB_CLI_DEVICE_KEPT;
+        device->command, left.nowhere);
+  bool all_kept = left.maybe + left.singular + left.nowhere == 0;
+  return all_kept ? SDB_CLI_DEVICE_KEPT : SDB_CLI_DEVICE_REFUSED;
 }
 
 int sdb_cli_delivery_finish(sdb_cli_delivery *delivery, uint32_t wait_ms) {
@@ -222,7 +271,7 @@ int sdb_cli_delivery_finish(sdb_cli_delivery *delivery, uint32_t wait_ms) {
   if (waits) wait_for_all(delivery, wait_ms);
   if (delivery->first < delivery->count) sweep(delivery);
   int code = SDB_CLI_DEVICE_DONE;
-  if (sdb_cli_delivery_waiting(delivery) > 0) code = tell_kept(delivery, waits);
+  if (sdb_cli_delivery_waiting(delivery) > 0) code = tell_leftover(delivery, waits);
   if (delivery->refused > 0) code = SDB_CLI_DEVICE_REFUSED;
   if (fflush(stdout) != 0) {
     fprintf(stderr, "syncdb %s: cannot write: %s\n", device->command, strerror(errno));

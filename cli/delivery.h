@@ -1,7 +1,8 @@
 /* cli/delivery.h: pushes on their way: waiting until they arrive, and telling what became of each.
  *
  * A line of JSON a push on standard output, as `syncdb tail` has them: with state "synced" when its
- * event was seen, "failed" when the server refused it, "pending" when it is kept for later.
+ * event was seen, "failed" when the server refused it, or when it was not delivered and is not kept
+ * either, "pending" when it is kept for later.
  */
 #ifndef SDB_CLI_DELIVERY_H
 #define SDB_CLI_DELIVERY_H
@@ -17,6 +18,7 @@ typedef struct sdb_cli_delivery_push {
   sdb_uuid id;    /* the object's where it is known, else nil */
   size_t line;    /* of the input; 0: it has no lines */
   bool is_former; /* made in an earlier run: refused again it is kept */
+  bool in_file;   /* sdb_cli_delivery_add found it to be put into the local file */
   bool told;      /* a line was printed for it */
 } sdb_cli_delivery_push;
 
@@ -27,6 +29,10 @@ typedef struct sdb_cli_delivery {
   size_t refused;
   int64_t swept_ms;
 } sdb_cli_delivery;
+
+/* Refuses what could only be lost: a change of a singular store, which is never in the local file,
+ * while nothing is to be sent. Gives -1, or the exit code. */
+int sdb_cli_delivery_check(const sdb_cli_device *device, const sdb_store *store, uint32_t wait_ms);
 
 /* Begins to watch. Gives -1, or the exit code. */
 int sdb_cli_delivery_begin(sdb_cli_delivery *delivery, sdb_cli_device *device);

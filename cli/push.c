@@ -23,7 +23,9 @@ static const char HELP[] =
     "local\n"
     "file, and sent; what earlier runs could not deliver is sent first. The object is OBJECT, or "
     "is\n"
-    "read from standard input. In a singular store it takes the place of the one there is.\n"
+    "read from standard input. In a singular store it takes the place of the one there is; such "
+    "a\n"
+    "change is never kept: it is delivered in time, or lost.\n"
     "\n"
     "  --lines           standard input holds an object a line\n"
     "  --id ID           replace object ID; or what a push that waits will create, by its client "
@@ -35,12 +37,13 @@ static const char HELP[] =
     "A line of JSON an object on standard output, with \"state\", \"store\", \"clientId\" and\n"
     "  synced   it was delivered: \"id\" and \"eventId\"\n"
     "  failed   it was refused, and is not kept: \"error\", with \"code\", \"message\" and "
-    "\"path\"\n"
+    "\"path\".\n"
+    "           With code \"unavailable\" it was not delivered, and cannot be kept\n"
     "  pending  it was not delivered yet, and is kept: the next `syncdb push` sends it\n"
     "\n"
-    "Exit status: 0 delivered, 1 refused (with --lines: at least one), or nothing can be kept, 2 "
-    "bad\n"
-    "usage, 3 kept, but not delivered.\n";
+    "Exit status: 0 delivered, 1 refused (with --lines: at least one), or neither delivered nor "
+    "kept,\n"
+    "2 bad usage, as --offline with a singular store, 3 kept, but not delivered.\n";
 
 typedef struct push {
   sdb_cli_device device;
@@ -216,7 +219,7 @@ static int check_arguments(push *self, char **rest, int count) {
   if (!sdb_uuid_is_nil(self->id) && sdb_store_type_of(self->store) == SDB_STORE_SINGULAR)
     return sdb_cli_device_bad_usage(
         device, "--id is not for a singular store: it holds one object", "");
-  return -1;
+  return sdb_cli_delivery_check(device, self->store, self->wait_ms);
 }
 
 int sdb_push_run(int argc, char **argv) {

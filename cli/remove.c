@@ -22,8 +22,10 @@ static const char HELP[] =
     "was\n"
     "an object.\n"
     "\n"
-    "Exit status: 0 removed, 1 refused (there is no such object, or a rule says no), 2 bad usage,\n"
-    "3 kept, but not delivered.\n";
+    "Exit status: 0 removed, 1 refused (there is no such object, or a rule says no), or neither\n"
+    "delivered nor kept, as in a singular store, 2 bad usage, as --offline with one, 3 kept, but "
+    "not\n"
+    "delivered.\n";
 
 typedef struct removal {
   sdb_cli_device device;
@@ -99,7 +101,7 @@ static int check_arguments(removal *self, char **rest, int count) {
   if (!self->store) return SDB_CLI_DEVICE_BAD_USAGE;
   if (count == 1 && sdb_store_type_of(self->store) == SDB_STORE_EVENT)
     return sdb_cli_device_bad_usage(device, "which object? The store holds many: give an id", "");
-  return -1;
+  return sdb_cli_delivery_check(device, self->store, self->wait_ms);
 }
 
 int sdb_remove_run(int argc, char **argv) {

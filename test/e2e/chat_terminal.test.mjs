@@ -1,14 +1,11 @@
 // examples/chat's terminal through pipes: an application on the client library.
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { WebSocketServer } from 'ws';
-import { cleanup } from './support/cleanup.mjs';
 import { connectSynced } from './support/client.mjs';
 import { startCommand } from './support/command.mjs';
+import { eventId, startScripted } from './support/scripted.mjs';
 import { binaries, run, startProgram, temporaryFolder } from './support/server.mjs';
 
 const ALL = ['chatMessage', 'account'];
@@ -94,37 +91,14 @@ test('/older loads what was not loaded at first', async (t) => {
 // ---- a server that refuses ----
 
 /** Answers each push as `answer(data)` says: true stands for its event, words for an error. */
-async function startRefusing(t, answer) {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  cleanup(t, () => {
-    server.clients.forEach((ws) => ws.terminate());
-    server.close();
-  });
-  const heads = Object.fromEntries(ALL.map((store) => [store, { head: null, reset: false }]));
-  const hello = { protocol: 1, database: randomUUID(), time: Date.now(), stores: heads };
+function startRefusing(t, answer) {
   let events = 0;
-  const eventId = () => {
-    const time = Date.now().toString(16).padStart(12, '0');
-    const number = (events++).toString(16).padStart(3, '0');
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${number}-8000-000000000000`;
-  };
-  server.on('connection', (ws) => {
-    const send = (type, data) => ws.send(JSON.stringify({ type, data }));
-    ws.on('message', (text) => {
-      const { type, data } = JSON.parse(text);
-      if (type === 'client_hello') {
-        send('server_hello', hello);
-        for (const store of ALL) send('synced', { store, after: null, before: null, more: false });
-      } else if (type === 'update') {
-        const { store, clientId, object } = data;
-        const why = answer(data);
-        if (why === true) send('update', { store, id: eventId(), object, clientId });
-        else send('error', { code: 'rejected', message: why, clientId, store });
-      }
-    });
+  return startScripted(t, ALL, (data, send) => {
+    const { store, clientId, object } = data;
+    const why = answer(data);
+    if (why === true) send('update', { store, id: eventId(events++), object, clientId });
+    else send('error', { code: 'rejected', message: why, clientId, store });
   });
-  await once(server, 'listening');
-  return { url: `ws://127.0.0.1:${server.address().port}` };
 }
 
 test('what was refused says why, and is sent again with the same client id', async (t) => {

@@ -7,6 +7,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { startCommand } from './support/command.mjs';
 import { connectSynced } from './support/client.mjs';
+import { smallDisk } from './support/disk.mjs';
+import { eventId, startScripted } from './support/scripted.mjs';
 import { binaries, chatStores, run, startProgram, startServer } from './support/server.mjs';
 import { syncdb, temporaryFolder, writeStores } from './support/server.mjs';
 import { seconds, token } from './support/tokens.mjs';
@@ -59,7 +61,7 @@ async function notes(t, server, user = 'ada') {
 test('why it does not go on gives no orders to the terminal', async (t) => {
   const folder = temporaryFolder(t);
   const local = path.join(folder, 'a\u001b[2J\u009b\nbé.sqlite');
-  writeFileSync(local, 'this is no local file of a device, and longer than a header of one'.repeat(9));
+  writeFileSync(local, 'no local file of a device, and longer than a header of one'.repeat(9));
   const ada = device(t, { url: NOWHERE }, 'ada', { folder, args: ['--local', local] });
   for (const { stderr } of [await ada.list('note'), await ada.push('note', { text: 'one' })])
     assert.match(stderr, /^syncdb \w+: .*a\ufffd\[2J\ufffd bé\.sqlite/);
@@ -181,6 +183,48 @@ test('a push to a singular store takes the place of what is there', async (t) =>
   assert.equal(code, 0);
   assert.deepEqual(results.map((r) => r.line).sort(), [1, 2, 3]);
   assert.equal((await ada.list('account', '--json')).results[0].object.name, 'C');
+});
+
+test('a change of a singular store that is not delivered is lost, and said to be', async (t) => {
+  const absent = await absentServer(t);
+  const ada = device(t, absent);
+  assert.equal((await ada.push('note', { text: 'waits' }, '--offline')).code, 3);
+  const { code, results, stderr } = await ada.push('account', { name: 'Ada' }, '--wait', '200');
+  assert.equal(code, 1);
+  assert.equal(results[0].state, 'failed');
+  assert.equal(results[0].error.code, 'unavailable');
+  assert.match(stderr, /1 not delivered, and lost: a change of a singular store is not kept/);
+  assert.doesNotMatch(stderr, /kept in/);
+  await absent.start();
+  assert.equal((await ada.list('account', '--json')).stdout, '');
+});
+
+test('an echo in another store tells nothing of a push', async (t) => {
+  const server = await startScripted(t, ALL, ({ clientId, object }, send) => {
+    const [id, other] = [eventId(1), eventId(2)];
+    send('update', { store: 'chatMessage', id: other, object, clientId });
+    send('update', { store: 'note', id, object, clientId });
+  });
+  const { code, results } = await device(t, server).push('note', { text: 'hi' });
+  assert.equal(code, 0);
+  assert.equal(results.length, 1);
+  assert.match(results[0].id, /-7001-/);
+});
+
+test('a disk that fills in the midst of many says that some may be kept', async (t) => {
+  const disk = smallDisk(t);
+  if (!disk) return t.skip('needs the right to mount a tmpfs');
+  const ada = device(t, { url: NOWHERE }, 'ada', { folder: disk });
+  const text = 'x'.repeat(100_000);
+  const lines = Array.from({ length: 150 }, () => JSON.stringify({ text })).join('\n');
+  const { code, results, stderr } = await ada.pushLines('note', lines, '--offline');
+  assert.equal(code, 1);
+  assert.equal(results.length, 150);
+  const pending = results.filter((r) => r.state === 'pending').length;
+  assert.ok(pending > 0 && pending < 150, `${pending} pending`);
+  assert.match(stderr, new RegExp(`${pending} not delivered, but put into .*ada.sqlite`));
+  assert.match(stderr, /may be stored twice/s);
+  assert.match(stderr, new RegExp(`${150 - pending} not delivered, and there is no local file`));
 });
 
 /** A device whose push, made without a server, was then refused by one: what failed is kept. */
@@ -667,6 +711,9 @@ test('bad usage exits 2 and says what is wrong', async (t) => {
     ['push', NOWHERE, ...shared, 'note', '{}', '--token'],
     ['push', NOWHERE, ...shared, 'note', '{}', '--token', 'a', '--token-file', 'b'],
     ['push', NOWHERE, '--stores', stores, 'note', '{}'],
+    ['push', NOWHERE, ...shared, 'account', '{"name":"Ada"}', '--offline'],
+    ['push', NOWHERE, ...shared, 'account', '{"name":"Ada"}', '--wait', '0'],
+    ['remove', NOWHERE, ...shared, 'account', '--offline'],
     ['remove', NOWHERE, ...shared],
     ['remove', NOWHERE, ...shared, 'note'],
     ['remove', NOWHERE, ...shared, 'note', 'x'],

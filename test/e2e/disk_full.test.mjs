@@ -1,25 +1,15 @@
 // A disk that is full: refused pushes are told so, nothing acknowledged is lost, and the server
 // goes on by itself when there is room again. Needs root, for a small file system of its own.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { cleanup } from './support/cleanup.mjs';
 import { connectSynced } from './support/client.mjs';
-import { startServer, temporaryFolder } from './support/server.mjs';
+import { smallDisk } from './support/disk.mjs';
+import { startServer } from './support/server.mjs';
 import { until } from './support/wait.mjs';
 
 const ALL = ['chatMessage', 'account', 'note'];
-
-/** A folder on a file system of 8 MiB, or null where this user may not mount one. */
-function smallDisk(t) {
-  const folder = temporaryFolder(t);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder]);
-  if (mounted.status !== 0) return null;
-  cleanup(t, () => spawnSync('umount', ['-l', folder]));
-  return folder;
-}
 
 function fill(folder) {
   const file = path.join(folder, 'ballast');
