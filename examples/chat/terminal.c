@@ -445,19 +445,27 @@ static bool open_client(chat *self, const char *server, const char *path) {
   return false;
 }
 
-/* A name that fits into a URL and a file's name as it stands. */
+/* A name that fits into a URL and a file's name as it stands, and is no option. */
 static bool is_good_name(const char *name) {
   static const char GOOD[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
   size_t size = strlen(name);
-  return size > 0 && size <= 64 && strspn(name, GOOD) == size;
+  return size > 0 && size <= 64 && name[0] != '-' && strspn(name, GOOD) == size;
+}
+
+static int usage(FILE *to, int code) {
+  fprintf(to,
+      "usage: chat-terminal NAME [ws://HOST:PORT [FILE]]\n"
+      "\n"
+      "Talks to the chat as NAME: letters, digits, _ and -, which it does not begin with. FILE "
+      "keeps\n"
+      "what was said, chat-NAME.sqlite by default.\n");
+  return code;
 }
 
 int main(int argc, char **argv) {
+  if (argc == 2 && strcmp(argv[1], "--help") == 0) return usage(stdout, 0);
   chat self = {.user = argc > 1 ? argv[1] : "", .status = {.phase = SDB_CLIENT_CONNECTING}};
-  if (argc > 4 || !is_good_name(self.user)) {
-    fprintf(stderr, "usage: chat-terminal NAME [ws://HOST:PORT [FILE]]\n");
-    return 2;
-  }
+  if (argc > 4 || !is_good_name(self.user)) return usage(stderr, 2);
   (void)setlocale(LC_CTYPE, "C.UTF-8");
   self.messages = chat_make_message_store();
   self.account = chat_make_account_store();

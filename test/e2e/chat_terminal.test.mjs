@@ -148,8 +148,15 @@ test('what is piped in is delivered before the end', async (t) => {
   assert.deepEqual(own.sort(), ['one', 'two']);
 });
 
+test('--help is no name: it tells the usage', async (t) => {
+  const terminal = startCommand(t, program, ['--help'], { cwd: temporaryFolder(t) });
+  await terminal.takeLine((line) => line.startsWith('usage: chat-terminal NAME'));
+  assert.equal(await terminal.end(), 0);
+});
+
 test('a name that is no good is told', async () => {
-  for (const args of [[], ['../ada'], ['ada', 'ws://127.0.0.1:1', 'file', 'more']]) {
+  const more = ['ada', 'ws://127.0.0.1:1', 'file', 'more'];
+  for (const args of [[], [''], ['../ada'], ['-ada'], ['--version'], more]) {
     const { code, stderr } = await run(args, '', program);
     assert.equal(code, 2);
     assert.match(stderr, /usage/);
