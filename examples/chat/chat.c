@@ -46,7 +46,8 @@ static void answer(const sdb_event *event, sdb_context *context, void *argument)
 
 static void log_line(void *context, sdb_log_level level, const char *event, const char *message) {
   (void)context;
-  if (level <= SDB_LOG_INFO) fprintf(stderr, "%s: %s\n", event, message);
+  if (level > SDB_LOG_INFO || strcmp(event, "listening") == 0) return; /* the welcome says that */
+  fprintf(stderr, "%s: %s\n", event, message);
 }
 
 static void print_welcome(uint16_t port) {
@@ -57,7 +58,7 @@ static void print_welcome(uint16_t port) {
          "  build/bin/syncdb connect --hello 'ws://127.0.0.1:%u/?user=ada'\n\n"
          "and paste this line:\n\n"
          "  {\"type\":\"update\",\"data\":{\"store\":\"chatMessage\",\"object\":{\"role\":\"user\","
-         "\"content\":\"hi\"},\"clientId\":\"fed649ad-f26f-4fcb-ad05-d1b70049fa1f\"}}\n\n"
+         "\"content\":\"hi\"}}}\n\n"
          "Ctrl-C ends it; what was said is kept.\n",
       port, port, port);
   fflush(stdout);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import { connect, connectSynced } from './support/client.mjs';
+import { startCommand } from './support/command.mjs';
 import { binaries, startProgram, temporaryFolder } from './support/server.mjs';
 
 const ALL = ['chatMessage', 'account'];
@@ -120,4 +121,19 @@ test('ending in the middle of an answer is in order', async (t) => {
   await client.take('partial');
   await server.stop('SIGINT');
   assert.equal((await client.closed).code, 1001);
+});
+
+test('the line of the welcome can be pasted again, and is stored again', async (t) => {
+  const program = path.join(binaries, 'chat');
+  const chat = startCommand(t, program, [`sqlite://${temporaryFolder(t)}/chat.sqlite`, '0']);
+  const [, url] = /(ws:\S+)/.exec(await chat.takeLine((line) => line.startsWith('listening on')));
+  const pasted = (await chat.takeLine((line) => line.includes('"type":"update"'))).trim();
+  const client = await connectSynced(t, { url }, 'ada', ALL);
+  const ids = new Set();
+  for (let i = 0; i < 2; i++) {
+    client.sendText(pasted);
+    ids.add((await client.take('update', (data) => data.object.role === 'user')).id);
+  }
+  assert.equal(ids.size, 2);
+  assert.doesNotMatch(chat.log, /listening/);
 });
