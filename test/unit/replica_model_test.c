@@ -97,6 +97,26 @@ static void rename_account(model *m, phone *p) {
   assert_true(sdb_replica_request_begin(p->replica, &request, m->w->now_ms));
 }
 
+/* A store that only creates: says something, or takes something back. */
+static void chat(model *m, phone *p) {
+  char object[64];
+  snprintf(
+      object, sizeof(object), "{\"role\":\"user\",\"message\":\"m%u\"}", random_below(m, 1000));
+  sdb_replica_request request = {.kind = SDB_REPLICA_PUSH,
+      .tag = p,
+      .store = CHAT,
+      .object = sdb_slice_of(object),
+      .wall_ms = m->w->wall_ms};
+  if (p->shown_count > 0 && random_below(m, 2)) {
+    const shown *picked = &p->shown[random_below(m, (uint32_t)p->shown_count)];
+    if (picked->store != CHAT || picked->state == SDB_RECORD_PARTIAL) return;
+    request.kind = SDB_REPLICA_REMOVE;
+    request.id = key_of(picked);
+    request.object = (sdb_slice){NULL, 0};
+  }
+  assert_true(sdb_replica_request_begin(p->replica, &request, m->w->now_ms));
+}
+
 /* Retries or discards one that failed. */
 static void decide(model *m, phone *p, bool discards) {
   sdb_replica_unsynced unsynced;
@@ -127,13 +147,22 @@ static void finish_storage(phone *p) {
     phone_drain(p);
 }
 
-/* Its process ends. What was accepted, and not yet stored, may be lost: it was not shown. */
+static uint32_t some_window(model *m) {
+  return random_below(m, 2) ? SDB_REPLICA_WINDOW_ALL : random_below(m, 6);
+}
+
+/* Its process ends. What was accepted, and not yet stored, may be lost: it was not shown. The next
+ * version of it may want other windows. */
 static void restart(model *m, phone *p) {
   finish_storage(p);
   if (p->storage_failed != SDB_OK) return;
+  uint32_t windows[STORES_COUNT];
+  for (size_t i = 0; i < STORES_COUNT; i++)
+    windows[i] = i == ACCOUNT ? SDB_REPLICA_WINDOW_ALL : some_window(m);
   phone_kill(p);
+  m->w->windows = windows;
   phone_start(p);
-  (void)m;
+  m->w->windows = NULL;
 }
 
 static void fail_storage(model *m, phone *p) {
@@ -181,6 +210,27 @@ static void server_acts(model *m) {
   }
 }
 
+/* The application's code changes or removes what a device shows. */
+static void server_changes(model *m) {
+  phone *p = &m->w->phones[random_below(m, (uint32_t)m->w->phones_count)];
+  shown picked;
+  if (!pick(m, p, &picked) || sdb_uuid_is_nil(picked.id)) return;
+  char object[64];
+  snprintf(object, sizeof(object), "{\"text\":\"c%d.%u\"}", create_of(picked.object),
+      random_below(m, 1000));
+  sdb_request request = {.kind = SDB_REQUEST_PUT,
+      .user = sdb_slice_of(p->user),
+      .store = NOTE,
+      .id = picked.id,
+      .object = sdb_slice_of(object)};
+  if (random_below(m, 2)) {
+    request.kind = SDB_REQUEST_REMOVE;
+    request.object = (sdb_slice){NULL, 0};
+    mark_gone(m, picked.object);
+  }
+  server_ask(m->w, request);
+}
+
 /* Delivers a few messages, and stops anywhere. */
 static void move_messages(model *m) {
   uint32_t count = random_below(m, 12);
@@ -194,7 +244,7 @@ static void move_messages(model *m) {
 
 static void act(model *m) {
   phone *p = &m->w->phones[random_below(m, (uint32_t)m->w->phones_count)];
-  switch (random_below(m, 24)) {
+  switch (random_below(m, 28)) {
   case 0:
   case 1:
   case 2:
@@ -245,6 +295,14 @@ static void act(model *m) {
   case 19:
     (void)!sdb_replica_older(p->replica, NOTE, NIL, 1 + random_below(m, 20));
     break;
+  case 20:
+  case 21:
+    chat(m, p);
+    break;
+  case 22:
+  case 23:
+    server_changes(m);
+    break;
   default:
     server_acts(m);
     break;
@@ -273,7 +331,8 @@ static void come_to_rest(model *m) {
       phone *p = &m->w->phones[i];
       failed |= phone_status(p).failed > 0;
       decide(m, p, true);
-      while (sdb_replica_older(p->replica, NOTE, NIL, 100) == SDB_OK)
+      while (sdb_replica_older(p->replica, NOTE, NIL, 100) == SDB_OK ||
+             sdb_replica_older(p->replica, CHAT, NIL, 100) == SDB_OK)
         until_live(m->w);
     }
     if (!failed) return;
