@@ -6,31 +6,6 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-static sdb_client_options file_options(fixture *f, bool offline) {
-  sdb_client_options options = device_options(f);
-  options.path = f->path;
-  options.start_offline = offline;
-  return options;
-}
-
-static void assert_storage(device *d, sdb_client_storage storage, const char *problem) {
-  sdb_client_status status = status_of(d);
-  assert_int_equal(status.storage, storage);
-  if (!strstr(status.problem, problem))
-    fail_msg("the problem is not \"%s\", but: %s", problem, status.problem);
-  if (!problem[0]) assert_string_equal(status.problem, "");
-}
-
-static void assert_record(device *d, const char *content, sdb_record_state state) {
-  sdb_client_records *records = list(d, d->messages);
-  bool found = false;
-  for (size_t i = 0; i < records->count; i++)
-    found =
-        found || (holds(records->records[i].object, content) && records->records[i].state == state);
-  sdb_client_records_free(records);
-  if (!found) fail_msg("there is no %s in state %d", content, state);
-}
-
 /* ---- a file that works ---- */
 
 static void what_was_synced_is_there_before_the_network(void **state) {
