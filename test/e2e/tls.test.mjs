@@ -6,7 +6,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { connect, connectSynced } from './support/client.mjs';
 import { rawSocket } from './support/raw.mjs';
-import { run, serveArguments, startServer, temporaryFolder } from './support/server.mjs';
+import { chatStores, run, serveArguments, startServer } from './support/server.mjs';
+import { temporaryFolder, writeStores } from './support/server.mjs';
 
 const ALL = ['chatMessage', 'account', 'note'];
 
@@ -26,7 +27,7 @@ async function startWithTls(t) {
   const folder = temporaryFolder(t);
   const { cert, key } = certificate(folder, 'server');
   const server = await startServer(t, { folder, args: ['--tls-cert', cert, '--tls-key', key] });
-  return { server, ca: readFileSync(cert) };
+  return { server, ca: readFileSync(cert), cert };
 }
 
 test('devices connect over wss, and sync', async (t) => {
@@ -37,6 +38,23 @@ test('devices connect over wss, and sync', async (t) => {
   const text = 'x'.repeat(200_000);
   const event = await one.pushed('note', { text });
   assert.deepEqual(await two.take('update'), event);
+});
+
+test('the library is a device over wss, and trusts no certificate by itself', async (t) => {
+  const { server, ca, cert } = await startWithTls(t);
+  const folder = temporaryFolder(t);
+  const other = await connectSynced(t, server, 'ada', ALL, { ca });
+  const local = path.join(folder, 'ada.sqlite');
+  const stores = writeStores(folder, chatStores);
+  const device = ['push', server.url, '--stores', stores, '--user', 'ada', '--local', local];
+  const push = (object, ...args) => run([...device, ...args, 'note'], JSON.stringify(object));
+  const distrusted = await push({ text: 'kept' }, '--wait', '2');
+  assert.equal(distrusted.code, 3);
+  assert.match(distrusted.stderr, /certificate/);
+  const text = 'x'.repeat(200_000);
+  assert.equal((await push({ text }, '--tls-ca', cert)).code, 0);
+  assert.equal((await other.take('update')).object.text, 'kept');
+  assert.equal((await other.take('update')).object.text, text);
 });
 
 test('a client that does not trust the certificate does not connect', async (t) => {
