@@ -244,9 +244,9 @@ static int tell_leftover(sdb_cli_delivery *self, bool waited) {
   if (waited) sdb_cli_device_say_problem(device);
   if (left.kept > 0)
     fprintf(stderr,
-        "syncdb %s: %zu not delivered yet: kept in %s, the next `syncdb push`, or\n"
-        "`syncdb tail` with this local file, sends it\n",
-        device->command, left.kept, device->path);
+        "syncdb %s: %zu not delivered yet: kept in %s, the next `syncdb push`\n"
+        "or `syncdb tail`%s sends it\n",
+        device->command, left.kept, device->path, device->local ? " with this local file" : "");
   if (left.maybe > 0)
     fprintf(stderr,
         "syncdb %s: %zu not delivered, but put into %s before that could not be\n"

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define TOKEN_BYTES_MAX (16 * 1024)
+#define BUSY_WAIT_MS 5000 /* for another command with the same local file */
+#define BUSY_AGAIN_MS 20
 
 static volatile sig_atomic_t interrupted;
 
@@ -222,6 +224,7 @@ static void catch_signals(sdb_cli_device *device) {
 }
 
 static int explain_open(const sdb_cli_device *device, sdb_status status, const sdb_error *error) {
+  if (status == SDB_BUSY && device->yields) return SDB_CLI_DEVICE_REFUSED;
   sdb_cli_device_complain(device->command, error->message);
   if (status == SDB_BUSY)
     fprintf(stderr, "Another syncdb works with %s: end it, or give another file with --local.\n",
@@ -230,6 +233,18 @@ static int explain_open(const sdb_cli_device *device, sdb_status status, const s
     fprintf(stderr, "Give a file of its own with --local; %s is in use.\n", device->path);
   return status == SDB_INVALID_ARGUMENT || status == SDB_BAD_DEFINITION ? SDB_CLI_DEVICE_BAD_USAGE
                                                                         : SDB_CLI_DEVICE_REFUSED;
+}
+
+/* Commands work with a file for moments only, but for `tail --keep`. */
+static sdb_status open_when_free(
+    sdb_cli_device *device, const sdb_client_options *options, sdb_error *error) {
+  const struct timespec pause = {0, BUSY_AGAIN_MS * 1000000L};
+  int64_t end_ms = sdb_cli_device_now_ms() + (device->yields ? 0 : BUSY_WAIT_MS);
+  for (;;) {
+    sdb_status status = sdb_client_open(options, &device->client, error);
+    if (status != SDB_BUSY || interrupted || sdb_cli_device_now_ms() >= end_ms) return status;
+    (void)ppoll(NULL, 0, &pause, &device->signals_before);
+  }
 }
 
 static int open_client(sdb_cli_device *device, const sdb_client_window *windows, size_t count) {
@@ -253,7 +268,7 @@ static int open_client(sdb_cli_device *device, const sdb_client_window *windows,
   options.push_timeout_ms = device->push_timeout_ms;
   options.status = on_status;
   options.status_context = device;
-  sdb_status status = sdb_client_open(&options, &device->client, &error);
+  sdb_status status = open_when_free(device, &options, &error);
   if (status != SDB_OK) return explain_open(device, status, &error);
   if (device->path && !sdb_cli_device_is_durable(device))
     fprintf(stderr, "syncdb %s: the local file cannot be used, nothing is kept: %s\n",
@@ -285,6 +300,7 @@ static int prepare(sdb_cli_device *device) {
     device->path = strdup(device->local);
   else if (wants_file)
     why = sdb_cli_device_default_file(device->url, device->user, &device->path);
+  if (!why && wants_file && !device->local) why = sdb_cli_device_make_folder(device->path);
   if (why) {
     fprintf(stderr, "syncdb %s: %s: give the local file with --local\n", device->command, why);
     return SDB_CLI_DEVICE_REFUSED;
@@ -299,6 +315,29 @@ int sdb_cli_device_open(sdb_cli_device *device) {
   if (device->token_file && !read_token(device)) return SDB_CLI_DEVICE_BAD_USAGE;
   int code = prepare(device);
   return code >= 0 ? code : open_windows(device);
+}
+
+bool sdb_cli_device_open_kept(sdb_cli_device *kept, const sdb_cli_device *device) {
+  *kept = *device;
+  kept->keeps = kept->yields = true;
+  kept->memory = kept->catches_signals = kept->status_changed = false;
+  kept->url = kept->user = kept->path = kept->token = NULL;
+  kept->client = NULL;
+  kept->window = UINT32_MAX;
+  const char *why = sdb_cli_device_identify(kept->url_given, kept->user_given,
+      kept->token_given || kept->token_file, &kept->url, &kept->user);
+  if (!why && kept->user) why = sdb_cli_device_default_file(kept->url, kept->user, &kept->path);
+  if (!why && kept->path && access(kept->path, F_OK) == 0 &&
+      (!kept->token_file || read_token(kept)) && open_windows(kept) < 0)
+    return true;
+  sdb_cli_device_close_kept(kept);
+  return false;
+}
+
+void sdb_cli_device_close_kept(sdb_cli_device *kept) {
+  kept->stores.list = NULL; /* the other device's */
+  kept->stores.count = 0;
+  sdb_cli_device_close(kept);
 }
 
 /* From here on Ctrl-C ends the program at once, should closing take long. */

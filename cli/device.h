@@ -24,7 +24,8 @@ enum {
 
 typedef struct sdb_cli_device {
   const char *command;
-  bool keeps; /* there is a local file where no option says so */
+  bool keeps;  /* there is a local file where no option says so */
+  bool yields; /* a local file that another works with is left to them, without a word */
   /* the command line */
   const char *url_given, *user_given, *local, *stores_file, *tls_ca;
   const char *token_given, *token_file;
@@ -113,6 +114,12 @@ bool sdb_cli_device_id(const char *text, sdb_uuid *id);
  * why. */
 int sdb_cli_device_open(sdb_cli_device *device);
 void sdb_cli_device_close(sdb_cli_device *device);
+
+/* Beside `device`, which has no local file: another of the same user, on the default one, if there
+ * is one and nobody works with it. It does not connect yet. False: there is none, or it was said
+ * why; else sdb_cli_device_close_kept ends it, before `device` is closed. */
+bool sdb_cli_device_open_kept(sdb_cli_device *kept, const sdb_cli_device *device);
+void sdb_cli_device_close_kept(sdb_cli_device *kept);
 
 /* Connects, unless --offline says not to. */
 void sdb_cli_device_go_online(sdb_cli_device *device);

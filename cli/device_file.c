@@ -151,11 +151,16 @@ const char *sdb_cli_device_default_file(const char *url, const char *user, char 
     why = NO_MEMORY;
   else if (strlen(name) > NAME_BYTES_MAX)
     why = "user and host are too long to name a file by";
-  else if (!make_folders(folder))
-    why = "the folder for it cannot be made";
   else if (asprintf(path, "%s/%s", folder, name) < 0)
     why = NO_MEMORY;
   free(folder);
   free(name);
   return why;
+}
+
+const char *sdb_cli_device_make_folder(const char *path) {
+  char *folder = strndup(path, (size_t)(strrchr(path, '/') - path));
+  bool made = folder && make_folders(folder);
+  free(folder);
+  return made ? NULL : "the folder for it cannot be made";
 }

@@ -10,8 +10,11 @@
 const char *sdb_cli_device_identify(
     const char *url_given, const char *user_given, bool has_token, char **url, char **user);
 
-/* The local file where none is given, its folder made where it is missing. `*path` is the caller's
- * to free. Gives NULL, or why there is none. */
+/* The local file where none is given. `*path` is the caller's to free. Gives NULL, or why there is
+ * none. */
 const char *sdb_cli_device_default_file(const char *url, const char *user, char **path);
+
+/* Makes the folder of that file where it is missing. Gives NULL, or why it cannot. */
+const char *sdb_cli_device_make_folder(const char *path);
 
 #endif

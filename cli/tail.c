@@ -4,6 +4,7 @@
  * up they are held back (held_back.h), up to HELD_BYTES_MAX of them.
  */
 #include "commands.h"
+#include "courier.h"
 #include "device.h"
 #include "held_back.h"
 #include "record.h"
@@ -37,8 +38,12 @@ static const char HELP[] =
     "  --json            lines of JSON on a terminal too\n" SDB_CLI_DEVICE_OPTION_HELP
     "  --local FILE      a local file: what the device holds, so that only what is new is asked "
     "for,\n"
-    "                    and pushes that wait, which are sent. Default: none\n"
+    "                    and pushes that wait, which are sent. Default: none, but what waits in "
+    "the\n"
+    "                    one that `syncdb push` uses by default is sent when there is a "
+    "connection\n"
     "  --keep            the local file that `syncdb push` uses by default\n"
+    "  --memory          no local file, not even to send what waits in it\n"
     "  --offline         show what the local file holds, and end\n"
     "  --help            this text\n"
     "\n"
@@ -59,7 +64,8 @@ typedef struct tail {
   sdb_cli_held_back held;
   bool unordered; /* some of what is held back came while catching up */
   sdb_cli_view view;
-  sdb_client_phase told; /* on standard error */
+  sdb_cli_courier courier; /* where there is no local file */
+  sdb_client_phase told;   /* on standard error */
   char told_problem[SDB_ERROR_MESSAGE_SIZE];
 } tail;
 
@@ -272,15 +278,25 @@ static bool is_catching_up(const tail *self) {
   return phase == SDB_CLIENT_CONNECTING || phase == SDB_CLIENT_CATCHING_UP;
 }
 
+/* Waits for the device, and for what the courier does beside it. */
+static void wait(tail *self) {
+  sdb_cli_courier *courier = &self->courier;
+  (void)sdb_cli_device_wait(
+      &self->device, sdb_cli_courier_fd(courier), sdb_cli_courier_timeout_ms(courier));
+  sdb_cli_courier_turn(courier);
+}
+
 static void turn(tail *self) {
   bool was_live = is_live(self);
-  (void)sdb_cli_device_wait(&self->device, -1, -1);
+  wait(self);
   self->unordered = self->unordered || !was_live || !is_live(self);
   bool holds = is_catching_up(self) && self->held.bytes < HELD_BYTES_MAX;
   if (self->held.count > 0 && !holds) show_held(self);
   flush(self); /* what there is before word that this is all */
   if (self->device.status_changed) tell_status(self);
   self->device.status_changed = false;
+  if (!was_live && is_live(self) && !self->device.path && !self->device.memory)
+    sdb_cli_courier_begin(&self->courier, &self->device);
   if (self->until_synced && is_live(self)) self->done = true;
   bool refused = self->device.status.phase == SDB_CLIENT_UNAUTHORIZED;
   if (refused && !self->device.token_file) self->has_failed = self->done = true;
@@ -298,6 +314,9 @@ static int follow(tail *self) {
   for (flush(self); !self->device.offline && !self->done && !sdb_cli_device_interrupted();
        flush(self))
     turn(self);
+  while (self->courier.open && !sdb_cli_device_interrupted())
+    wait(self);
+  sdb_cli_courier_end(&self->courier);
   return self->has_failed ? SDB_CLI_DEVICE_REFUSED : SDB_CLI_DEVICE_DONE;
 }
 

@@ -144,8 +144,8 @@ static bool take_pushes(sdb_replica *replica, const sdb_local_load *load) {
   return done;
 }
 
-/* Changes whose create was lost (a damaged file gave only some of its pushes) can never be sent: the
- * user is told of them. */
+/* Changes whose create was lost (a damaged file gave only some of its pushes) can never be sent:
+ * the user is told of them. */
 static bool fail_orphans(sdb_replica *replica) {
   sdb_error error;
   sdb_error_set(&error, SDB_NOT_FOUND, "the object that it changes was lost", NULL, NULL);

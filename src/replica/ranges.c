@@ -26,8 +26,8 @@ static bool insert(sdb_ranges *ranges, const sdb_mem *mem, uint32_t at, sdb_id_r
   return true;
 }
 
-/* One without a lower end stays as it is: a server takes it that nothing is held below, and sends no
- * removes for it, which would be wrong of what lies between the two. */
+/* One without a lower end stays as it is: a server takes it that nothing is held below, and sends
+ * no removes for it, which would be wrong of what lies between the two. */
 static void join_oldest(sdb_ranges *ranges, uint32_t max) {
   while (ranges->count > max) {
     sdb_id_range last = ranges->list[ranges->count - 1];

@@ -1,8 +1,8 @@
 /* replica/ranges.h: which events of a store are missing: ranges of event ids below its head.
  *
  * Invariants: newest first, `after` below `before` in each, and none overlaps another. When there
- * would be more than the maximum, the two oldest that have a lower end are joined: what lies between
- * them is then sent again, and nothing is lost.
+ * would be more than the maximum, the two oldest that have a lower end are joined: what lies
+ * between them is then sent again, and nothing is lost.
  */
 #ifndef SDB_REPLICA_RANGES_H
 #define SDB_REPLICA_RANGES_H

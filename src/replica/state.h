@@ -207,7 +207,7 @@ static inline const char *sdb_replica_store_name(const sdb_replica *replica, uin
   return sdb_store_wire_name(replica->options.stores[store]);
 }
 
-/* While older events may still come, a remove is kept, or one of them would bring the object back. */
+/* While older events may still come, a remove is kept: one of them would bring the object back. */
 static inline bool sdb_replica_must_keep_removes(const sdb_replica_store *store) {
   return store->missing.count > 0 || !store->contiguous;
 }

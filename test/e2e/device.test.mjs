@@ -570,6 +570,69 @@ test('on a terminal what grows is written over in its place', async (t) => {
   assert.match(last, /^\d\d-\d\d \S+ {2}chatMessage {2}role: assistant {2}content: Hello, how/);
 });
 
+// ---- what waits in the file that push uses by default ----
+
+/** Without --local: `keep(args)` runs the command, and `start(args)` starts it. */
+function defaultDevice(t, server) {
+  const state = temporaryFolder(t);
+  const shared = [server.url, '--stores', writeStores(state, chatStores), '--user', 'ada'];
+  const env = { ...process.env, XDG_STATE_HOME: state };
+  const start = (name, ...args) => startCommand(t, syncdb, [name, ...shared, ...args], { env });
+  const keep = async (text) => {
+    const push = start('push', '--offline', 'note', JSON.stringify({ text }));
+    assert.equal(await push.end(), 3, push.log);
+  };
+  return { state, start, keep };
+}
+
+test('the next tail delivers what was pushed without a server', async (t) => {
+  const absent = await absentServer(t);
+  const ada = defaultDevice(t, absent);
+  await ada.keep('one');
+  await ada.keep('two');
+  const tail = ada.start('tail', '--count', '2');
+  await tail.said(/offline/);
+  await ada.keep('three'); // nobody holds the file meanwhile
+  const server = await absent.start();
+  assert.equal(await tail.end(), 0, tail.log);
+  assert.match(tail.log, /of 3 that waited in .*, 3 delivered/);
+  assert.deepEqual((await notes(t, server)).sort(), ['one', 'three', 'two']);
+});
+
+test('a tail until it is in step delivers what waits before it ends', async (t) => {
+  const absent = await absentServer(t);
+  const ada = defaultDevice(t, absent);
+  await ada.keep('waits');
+  const server = await absent.start();
+  const tail = ada.start('tail', '--until-synced');
+  assert.equal(await tail.end(), 0, tail.log);
+  assert.deepEqual(await notes(t, server), ['waits']);
+});
+
+test('a tail without a file makes none, and with --memory delivers none', async (t) => {
+  const absent = await absentServer(t);
+  const ada = defaultDevice(t, absent);
+  const server = await absent.start();
+  assert.equal(await ada.start('tail', '--until-synced').end(), 0);
+  assert.deepEqual(
+    readdirSync(ada.state).filter((name) => name === 'syncdb'),
+    [],
+  );
+  await ada.keep('waits');
+  assert.equal(await ada.start('tail', '--until-synced', '--memory').end(), 0);
+  assert.deepEqual(await notes(t, server), []);
+});
+
+test('pushes at the same time wait for one another’s local file', async (t) => {
+  const server = await startServer(t);
+  const ada = defaultDevice(t, server);
+  const pushes = ['a', 'b', 'c', 'd'].map((text) =>
+    ada.start('push', 'note', JSON.stringify({ text })),
+  );
+  for (const push of pushes) assert.equal(await push.end(), 0, push.log);
+  assert.deepEqual((await notes(t, server)).sort(), ['a', 'b', 'c', 'd']);
+});
+
 // ---- whose device it is ----
 
 test('the local file is the user’s own, in a folder that only they may enter', async (t) => {

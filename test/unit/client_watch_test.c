@@ -463,14 +463,13 @@ static void closing_waits_for_a_dispatch_that_runs(void **state) {
 
 /* What is done once, between a delivery's look at the status and its taking of what waits: the
  * linker puts this in between (test/CMakeLists.txt). */
-static void (*in_between)(device *d);
+static void (*_Atomic in_between)(device *d); /* other tests' threads come by too */
 static device *in_between_of;
 
 void __real_sdb_feed_call(sdb_feed *feed, sdb_client *client);
 void __wrap_sdb_feed_call(sdb_feed *feed, sdb_client *client);
 void __wrap_sdb_feed_call(sdb_feed *feed, sdb_client *client) {
-  void (*now)(device *) = in_between;
-  in_between = NULL;
+  void (*now)(device *) = atomic_exchange(&in_between, NULL);
   if (now) now(in_between_of);
   __real_sdb_feed_call(feed, client);
 }

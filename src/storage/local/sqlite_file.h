@@ -114,7 +114,7 @@ static inline void sdb_file_bind_id(sqlite3_stmt *statement, int at, const sdb_u
 
 /* ---- sqlite_local.c ---- */
 
-/* Whether there is a file to be opened, or none: a pipe would be waited for, a device is no file. */
+/* Whether it is a file, or none: a pipe would be waited for, a device is no file. */
 bool sdb_file_is_regular(const char *path);
 
 /* ---- sqlite_commit.c, sqlite_read.c, sqlite_load.c ---- */
