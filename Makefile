@@ -1,5 +1,5 @@
 # Thin: CMake builds (CMakePresets.json), tools/ does the rest.
-.PHONY: build run test bench lint format clean
+.PHONY: build run test long bench lint format clean
 
 build: build/build.ninja
 	cmake --build --preset release
@@ -18,6 +18,10 @@ run:
 # Sets up, then everything that has to hold before a change lands. Under five minutes on two cores.
 test:
 	tools/test
+
+# The simulation of devices for some minutes, of which `make test` runs seconds.
+long: build
+	SYNCDB_MODEL_RUNS=20000 build/bin/replica_model_test
 
 # The server's, beside the Node server; then the device's.
 bench: build
