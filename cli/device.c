@@ -224,7 +224,7 @@ static void catch_signals(sdb_cli_device *device) {
 }
 
 static int explain_open(const sdb_cli_device *device, sdb_status status, const sdb_error *error) {
-  if (status == SDB_BUSY && device->yields) return SDB_CLI_DEVICE_REFUSED;
+  if (device->busy && device->yields) return SDB_CLI_DEVICE_REFUSED;
   sdb_cli_device_complain(device->command, error->message);
   if (status == SDB_BUSY)
     fprintf(stderr, "Another syncdb works with %s: end it, or give another file with --local.\n",
@@ -245,6 +245,16 @@ static sdb_status open_when_free(
     if (status != SDB_BUSY || interrupted || sdb_cli_device_now_ms() >= end_ms) return status;
     (void)ppoll(NULL, 0, &pause, &device->signals_before);
   }
+}
+
+/* It is not connected yet: a problem is one of the file, which may have been damaged and set aside. */
+static void say_what_became_of_the_file(const sdb_cli_device *device) {
+  sdb_client_status status = {.size = sizeof(status)};
+  sdb_client_get_status(device->client, &status);
+  if (status.problem[0]) sdb_cli_device_complain(device->command, status.problem);
+  if (status.storage != SDB_CLIENT_DURABLE)
+    fprintf(stderr, "syncdb %s: the local file cannot be used, nothing is kept: %s\n",
+        device->command, device->path);
 }
 
 static int open_client(sdb_cli_device *device, const sdb_client_window *windows, size_t count) {
@@ -269,10 +279,9 @@ static int open_client(sdb_cli_device *device, const sdb_client_window *windows,
   options.status = on_status;
   options.status_context = device;
   sdb_status status = open_when_free(device, &options, &error);
+  device->busy = status == SDB_BUSY;
   if (status != SDB_OK) return explain_open(device, status, &error);
-  if (device->path && !sdb_cli_device_is_durable(device))
-    fprintf(stderr, "syncdb %s: the local file cannot be used, nothing is kept: %s\n",
-        device->command, device->path);
+  if (device->path) say_what_became_of_the_file(device);
   return -1;
 }
 
@@ -317,21 +326,26 @@ int sdb_cli_device_open(sdb_cli_device *device) {
   return code >= 0 ? code : open_windows(device);
 }
 
-bool sdb_cli_device_open_kept(sdb_cli_device *kept, const sdb_cli_device *device) {
+sdb_cli_device_kept sdb_cli_device_open_kept(sdb_cli_device *kept, const sdb_cli_device *device) {
   *kept = *device;
   kept->keeps = kept->yields = true;
-  kept->memory = kept->catches_signals = kept->status_changed = false;
+  kept->memory = kept->busy = kept->catches_signals = kept->status_changed = false;
   kept->url = kept->user = kept->path = kept->token = NULL;
   kept->client = NULL;
   kept->window = UINT32_MAX;
+  kept->push_timeout_ms = SDB_CLI_DEVICE_PATIENT_MS;
   const char *why = sdb_cli_device_identify(kept->url_given, kept->user_given,
       kept->token_given || kept->token_file, &kept->url, &kept->user);
   if (!why && kept->user) why = sdb_cli_device_default_file(kept->url, kept->user, &kept->path);
-  if (!why && kept->path && access(kept->path, F_OK) == 0 &&
-      (!kept->token_file || read_token(kept)) && open_windows(kept) < 0)
-    return true;
-  sdb_cli_device_close_kept(kept);
-  return false;
+  sdb_cli_device_kept result = SDB_CLI_DEVICE_KEPT_NONE;
+  if (!why && kept->path && access(kept->path, F_OK) == 0) {
+    bool open = (!kept->token_file || read_token(kept)) && open_windows(kept) < 0;
+    result = open         ? SDB_CLI_DEVICE_KEPT_OPEN
+             : kept->busy ? SDB_CLI_DEVICE_KEPT_BUSY
+                          : SDB_CLI_DEVICE_KEPT_USELESS;
+  }
+  if (result != SDB_CLI_DEVICE_KEPT_OPEN) sdb_cli_device_close_kept(kept);
+  return result;
 }
 
 void sdb_cli_device_close_kept(sdb_cli_device *kept) {

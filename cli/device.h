@@ -26,6 +26,7 @@ typedef struct sdb_cli_device {
   const char *command;
   bool keeps;  /* there is a local file where no option says so */
   bool yields; /* a local file that another works with is left to them, without a word */
+  bool busy;   /* another worked with it when it was to be opened */
   /* the command line */
   const char *url_given, *user_given, *local, *stores_file, *tls_ca;
   const char *token_given, *token_file;
@@ -115,10 +116,16 @@ bool sdb_cli_device_id(const char *text, sdb_uuid *id);
 int sdb_cli_device_open(sdb_cli_device *device);
 void sdb_cli_device_close(sdb_cli_device *device);
 
-/* Beside `device`, which has no local file: another of the same user, on the default one, if there
- * is one and nobody works with it. It does not connect yet. False: there is none, or it was said
- * why; else sdb_cli_device_close_kept ends it, before `device` is closed. */
-bool sdb_cli_device_open_kept(sdb_cli_device *kept, const sdb_cli_device *device);
+typedef enum sdb_cli_device_kept {
+  SDB_CLI_DEVICE_KEPT_OPEN,
+  SDB_CLI_DEVICE_KEPT_NONE,   /* there is no such file, or nobody says whose it would be */
+  SDB_CLI_DEVICE_KEPT_BUSY,   /* another works with it */
+  SDB_CLI_DEVICE_KEPT_USELESS /* it cannot be opened; it was said why */
+} sdb_cli_device_kept;
+
+/* Beside `device`, which has no local file: another of the same user, on the default one, not
+ * connected yet. Where it is open, sdb_cli_device_close_kept ends it before `device` is closed. */
+sdb_cli_device_kept sdb_cli_device_open_kept(sdb_cli_device *kept, const sdb_cli_device *device);
 void sdb_cli_device_close_kept(sdb_cli_device *kept);
 
 /* Connects, unless --offline says not to. */

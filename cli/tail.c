@@ -246,6 +246,17 @@ static void show_held(tail *self) {
   self->unordered = false;
 }
 
+/* Around words that go to the same terminal on standard error. */
+static void clear_view(tail *self) {
+  if (self->json) return;
+  sdb_cli_view_begin(&self->view);
+  fflush(stdout);
+}
+
+static void restore_view(tail *self) {
+  if (!self->json) sdb_cli_view_end(&self->view);
+}
+
 /* Tries that follow one another and end alike are told once. */
 static void tell_status(tail *self) {
   static const char *const PHASES[] = {
@@ -260,12 +271,9 @@ static void tell_status(tail *self) {
   sdb_cli_text_plain(&line, PHASES[status->phase]);
   if (status->problem[0]) sdb_cli_text_plain(&line, ": ");
   sdb_cli_text_foreign(&line, sdb_slice_of(status->problem));
-  if (!self->json) {
-    sdb_cli_view_begin(&self->view);
-    fflush(stdout); /* before the line that goes the other way to the same terminal */
-  }
+  clear_view(self);
   fprintf(stderr, "syncdb tail: %.*s\n", (int)line.size, line.data);
-  if (!self->json) sdb_cli_view_end(&self->view);
+  restore_view(self);
   sdb_cli_text_free(&line);
 }
 
@@ -278,12 +286,23 @@ static bool is_catching_up(const tail *self) {
   return phase == SDB_CLIENT_CONNECTING || phase == SDB_CLIENT_CATCHING_UP;
 }
 
+/* The default local file is not this device's own, and may be used. */
+static bool has_courier(const tail *self) {
+  return !self->device.path && !self->device.memory;
+}
+
 /* Waits for the device, and for what the courier does beside it. */
 static void wait(tail *self) {
   sdb_cli_courier *courier = &self->courier;
+  bool minds = courier->open || (has_courier(self) && is_live(self));
   (void)sdb_cli_device_wait(
-      &self->device, sdb_cli_courier_fd(courier), sdb_cli_courier_timeout_ms(courier));
-  sdb_cli_courier_turn(courier);
+      &self->device, sdb_cli_courier_fd(courier), minds ? sdb_cli_courier_timeout_ms(courier) : -1);
+  bool may_speak = minds && (courier->open || sdb_cli_courier_timeout_ms(courier) == 0);
+  if (may_speak) {
+    clear_view(self);
+    sdb_cli_courier_turn(courier, &self->device, is_live(self));
+    restore_view(self);
+  }
 }
 
 static void turn(tail *self) {
@@ -295,8 +314,6 @@ static void turn(tail *self) {
   flush(self); /* what there is before word that this is all */
   if (self->device.status_changed) tell_status(self);
   self->device.status_changed = false;
-  if (!was_live && is_live(self) && !self->device.path && !self->device.memory)
-    sdb_cli_courier_begin(&self->courier, &self->device);
   if (self->until_synced && is_live(self)) self->done = true;
   bool refused = self->device.status.phase == SDB_CLIENT_UNAUTHORIZED;
   if (refused && !self->device.token_file) self->has_failed = self->done = true;
@@ -314,6 +331,7 @@ static int follow(tail *self) {
   for (flush(self); !self->device.offline && !self->done && !sdb_cli_device_interrupted();
        flush(self))
     turn(self);
+  if (has_courier(self) && is_live(self)) sdb_cli_courier_begin(&self->courier, &self->device);
   while (self->courier.open && !sdb_cli_device_interrupted())
     wait(self);
   sdb_cli_courier_end(&self->courier);

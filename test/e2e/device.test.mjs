@@ -1,7 +1,7 @@
 // `tail`, `push`, `remove` and `list`: the command as a user's device, with a server and without.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -621,6 +621,37 @@ test('a tail without a file makes none, and with --memory delivers none', async 
   await ada.keep('waits');
   assert.equal(await ada.start('tail', '--until-synced', '--memory').end(), 0);
   assert.deepEqual(await notes(t, server), []);
+});
+
+test('a tail that is live delivers what is pushed beside it, once the file is free', async (t) => {
+  const server = await startServer(t);
+  const ada = defaultDevice(t, server);
+  const holder = ada.start('push', '--lines', '--offline', 'note');
+  holder.type('{"text":"holds the file"}');
+  const folder = path.join(ada.state, 'syncdb');
+  await until(
+    () => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.sqlite')),
+    'local file',
+  );
+  const tail = ada.start('tail', '--count', '2');
+  await tail.said(/live/);
+  holder.child.stdin.end();
+  assert.equal(await holder.end(), 3, holder.log);
+  await tail.take(({ object }) => object?.text === 'holds the file');
+  await ada.keep('while it is live');
+  assert.equal(await tail.end(), 0, tail.log);
+  assert.deepEqual((await notes(t, server)).sort(), ['holds the file', 'while it is live']);
+});
+
+test('a tail whose server goes away leaves the file to others', async (t) => {
+  const silent = await startScripted(t, ['note'], () => {});
+  const ada = defaultDevice(t, silent);
+  await ada.keep('one');
+  const tail = ada.start('tail');
+  await tail.said(/live/);
+  await silent.stop();
+  await tail.said(/offline/);
+  await ada.keep('two');
 });
 
 test('pushes at the same time wait for one another’s local file', async (t) => {

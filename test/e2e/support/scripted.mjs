@@ -14,10 +14,11 @@ export function eventId(number) {
 /** Every device has all of `stores` at once; `answer(data, send)` is called with each push. */
 export async function startScripted(t, stores, answer) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  cleanup(t, () => {
+  const stop = () => {
     server.clients.forEach((ws) => ws.terminate());
     server.close();
-  });
+  };
+  cleanup(t, stop);
   const heads = Object.fromEntries(stores.map((store) => [store, { head: null, reset: false }]));
   const hello = { protocol: 1, database: randomUUID(), time: Date.now(), stores: heads };
   server.on('connection', (ws) => {
@@ -34,5 +35,5 @@ export async function startScripted(t, stores, answer) {
     });
   });
   await once(server, 'listening');
-  return { url: `ws://127.0.0.1:${server.address().port}` };
+  return { url: `ws://127.0.0.1:${server.address().port}`, stop };
 }
