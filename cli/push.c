@@ -39,7 +39,7 @@ static const char HELP[] =
     "  failed   it was refused, and is not kept: \"error\", with \"code\", \"message\" and "
     "\"path\".\n"
     "           With code \"unavailable\" it was not delivered, and cannot be kept\n"
-    "  pending  it was not delivered yet, and is kept: the next `syncdb push` sends it\n"
+    "  pending  it was not delivered yet, and is kept: the next push or tail sends it\n"
     "\n"
     "Exit status: 0 delivered, 1 refused (with --lines: at least one), or neither delivered nor "
     "kept,\n"
