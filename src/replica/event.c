@@ -18,16 +18,19 @@ typedef struct event {
   sdb_pending *pending; /* of this device's; NULL: none */
 } event;
 
+/* Whether it may answer a push that an earlier connection sent. */
+static bool is_resent(const sdb_replica *replica, const event *e) {
+  const sdb_uuid client_id = e->message->client_id;
+  if (sdb_uuid_is_nil(client_id)) return false;
+  return e->pending ? e->pending->sent_before : sdb_table_find(&replica->resent, client_id) != NULL;
+}
+
 /* Whether this may be an event that the server had stored before it was asked on this connection:
  * it comes out of order then. */
 static bool is_out_of_order(const sdb_replica *replica, const event *e) {
   const sdb_replica_store *store = &replica->stores[e->store];
-  const sdb_uuid client_id = e->message->client_id;
-  if (sdb_uuid_is_nil(client_id)) return false;
-  bool resent =
-      e->pending ? e->pending->sent_before : sdb_table_find(&replica->resent, client_id) != NULL;
   sdb_uuid top = replica->link.brief ? store->head : store->told_head;
-  return resent && !sdb_id_above(e->event_id, top);
+  return is_resent(replica, e) && !sdb_id_above(e->event_id, top);
 }
 
 /* False: no memory. */
@@ -86,6 +89,8 @@ static bool add_change(sdb_replica *replica, const event *e, sdb_slice object, b
   change->object = copy;
   change->acknowledged = e->pending != NULL;
   change->created = created;
+  /* The brief's events have no ids of their own: of one object, the last that comes is the last. */
+  change->or_equal = sdb_uuid_is_nil(e->message->event_id) && !is_resent(replica, e);
   if (kind == SDB_LOCAL_REMOVE && e->positioned &&
       sdb_replica_must_keep_removes(&replica->stores[e->store]))
     change->keep = replica->stores[e->store].keeps_removes = true;
@@ -105,6 +110,17 @@ static void end_partial(sdb_replica *replica, sdb_uuid id) {
   if (partial) sdb_partial_drop(replica, partial);
 }
 
+/* This device's remove of the object, where it was sent: the brief's server does not say whose
+ * remove it tells of, and gone is gone. */
+static sdb_pending *find_sent_remove(const sdb_replica *replica, sdb_uuid id) {
+  for (sdb_pending *pending = replica->first; pending; pending = pending->next) {
+    if (pending->in_flight && pending->action == SDB_ACTION_DELETE &&
+        sdb_uuid_equal(pending->by_object.key, id))
+      return pending;
+  }
+  return NULL;
+}
+
 /* A remove without an event id ends a partial that was given up; a server of the brief's messages
  * says all removes so. */
 static bool remove_without_event(sdb_replica *replica, event *e) {
@@ -115,6 +131,7 @@ static bool remove_without_event(sdb_replica *replica, event *e) {
     return sdb_batch_view(replica, store, e->id, (sdb_uuid){{0}});
   }
   end_partial(replica, e->id);
+  if (!e->pending) e->pending = find_sent_remove(replica, e->id);
   int named = sdb_replica_find_store(replica, e->message);
   if (e->pending)
     e->store = e->pending->store;

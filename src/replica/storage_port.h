@@ -85,7 +85,8 @@ typedef struct sdb_local_load {
 
 typedef enum sdb_local_change_kind {
   SDB_LOCAL_PUT = 1,     /* store, id, event_id, client_id, object: ignored (`applied` false) unless
-                            event_id is greater than that of the record there is */
+                            event_id is greater than that of the record there is, or, with
+                            `or_equal`, the same */
   SDB_LOCAL_REMOVE,      /* store or SDB_LOCAL_ANY, id, event_id, keep: ignored if the record has a
                             greater event_id; with `keep`, or where one is kept already, a record
                             of the remove stays; SDB_LOCAL_ANY keeps none, and sets `store` to
@@ -107,7 +108,7 @@ typedef enum sdb_local_change_kind {
 typedef struct sdb_local_change {
   sdb_local_change_kind kind;
   uint16_t store;
-  bool keep;
+  bool keep, or_equal;
   bool applied; /* result, of PUT, REMOVE, SINGULAR: an object came, changed or went */
   bool acknowledged, created; /* the replica's own */
   sdb_uuid id, event_id, client_id;

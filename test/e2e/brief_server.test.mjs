@@ -71,3 +71,25 @@ test('a push that waits is delivered once when such a server is there', async (t
   const texts = server.events.map((event) => event.data.object.text);
   assert.deepEqual(texts, ['kept', 'second']);
 });
+
+test('an object is replaced and removed by its device, and by another', async (t) => {
+  const { server, args } = await setUp(t);
+  const push = async (text, ...more) => {
+    const { code, stdout } = await run(['push', ...args, ...more, 'note', JSON.stringify({ text })]);
+    assert.equal(code, 0);
+    return JSON.parse(stdout).id;
+  };
+  const id = await push('first');
+  assert.equal(await push('second', '--id', id), id);
+  const texts = async () => (await held(args, 'note')).map((record) => record.object.text);
+  assert.deepEqual(await texts(), ['second']);
+  server.push({ store: 'note', object: { text: 'third' }, id });
+  const tail = startCommand(t, syncdb, ['tail', ...args, '--json']);
+  await tail.take((l) => l.object?.text === 'third', 'what another put while it was away');
+  server.push({ store: 'note', object: { text: 'fourth' }, id });
+  await tail.take((l) => l.object?.text === 'fourth', 'what another puts now');
+  assert.equal(await tail.end('SIGINT'), 0);
+  assert.equal((await run(['remove', ...args, 'note', id])).code, 0);
+  assert.deepEqual(await texts(), []);
+  assert.equal(server.events.at(-1).type, 'remove');
+});

@@ -58,6 +58,25 @@ static void a_put_is_ignored_unless_its_event_is_newer(void **state) {
   assert_id(read_object(f, CHAT, id_of(1))->record.event_id, id_of(11));
 }
 
+static void a_put_that_says_so_takes_the_place_of_the_same_event(void **state) {
+  local_fixture *f = *state;
+  apply(f, put_of(CHAT, 1, 1, "first"));
+  apply(f, put_of(CHAT, 2, 9, "changed"));
+  sdb_local_change same = put_of(CHAT, 1, 1, "second"), older = put_of(CHAT, 2, 8, "older");
+  same.or_equal = older.or_equal = true;
+  assert_true(apply(f, same));
+  assert_false(apply(f, older));
+  assert_store_is(f, CHAT, "changed", "second");
+  assert_false(apply(f, put_of(CHAT, 1, 1, "third")));
+  sdb_local_change account = singular_of(ACCOUNT, 3, 3, "first");
+  apply(f, account);
+  account = singular_of(ACCOUNT, 3, 3, "second");
+  assert_false(apply(f, account));
+  account.or_equal = true;
+  assert_true(apply(f, account));
+  assert_store_is(f, ACCOUNT, "second");
+}
+
 static void a_put_that_was_never_changed_is_ignored_the_same_way(void **state) {
   local_fixture *f = *state;
   assert_true(apply(f, put_of(CHAT, 7, 7, "first")));
@@ -657,6 +676,7 @@ int local_conformance_run(const local_kind *kind) {
   const struct CMUnitTest tests[] = {
       BEHAVIOUR(an_object_comes_back_as_it_was_put),
       BEHAVIOUR(a_put_is_ignored_unless_its_event_is_newer),
+      BEHAVIOUR(a_put_that_says_so_takes_the_place_of_the_same_event),
       BEHAVIOUR(a_put_that_was_never_changed_is_ignored_the_same_way),
       BEHAVIOUR(ids_are_compared_as_sixteen_bytes),
       BEHAVIOUR(a_large_object_comes_back_whole),

@@ -223,8 +223,9 @@ static void put(sdb_memory_local *local, sdb_local_change *change, prepared *wit
   bool nothing = change->kind == SDB_LOCAL_SINGULAR && change->object.size == 0;
   about found = find_about(to, &change->id, whole);
   change->applied = false;
-  if ((found.object || found.removed) && sdb_order_compare(&change->event_id, &found.event_id) <= 0)
-    return;
+  int newer = sdb_order_compare(&change->event_id, &found.event_id);
+  bool again = found.object && change->or_equal && newer == 0;
+  if ((found.object || found.removed) && newer <= 0 && !again) return;
   change->applied = found.object != NULL || !nothing;
   drop(local->mem, &to->objects, found.object, whole);
   drop(local->mem, &to->removes, found.removed, whole);

@@ -95,6 +95,7 @@ static sdb_status insert(sdb_file *file, sdb_file_store *store, sdb_local_change
     sdb_file_bind_id(put, 2, &change->event_id);
   sdb_db_bind_uuid(put, 3, &change->client_id);
   sdb_db_bind_text(put, 4, change->object);
+  sdb_db_bind(put, 5, change->or_equal);
   sdb_status status = sdb_file_step(file, put);
   if (status == SDB_OK) change->applied = sqlite3_changes(file->db) > 0;
   return status;
@@ -129,7 +130,9 @@ static sdb_status put_singular(sdb_file *file, sdb_file_store *store, sdb_local_
   bool some = false;
   sdb_uuid newest;
   sdb_status status = find_newest(file, store, &newest);
-  if (status != SDB_OK || compare(&change->event_id, &newest) <= 0) return status;
+  if (status != SDB_OK) return status;
+  int newer = compare(&change->event_id, &newest);
+  if (newer < 0 || (newer == 0 && !change->or_equal)) return SDB_OK;
   status = clear_objects(file, store, &some);
   if (status == SDB_OK) status = forget(file, store);
   if (status != SDB_OK) return status;

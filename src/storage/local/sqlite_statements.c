@@ -16,7 +16,8 @@ static const char *const OBJECT_SQL[SDB_F_OBJECT_STATEMENTS][2] = {
     [SDB_F_OBJECT_PUT] = {"INSERT INTO",
         "VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO UPDATE SET event_id = excluded.event_id,"
         " client_id = excluded.client_id, body = excluded.body"
-        " WHERE coalesce(excluded.event_id, excluded.id) > coalesce(event_id, id)"},
+        " WHERE coalesce(excluded.event_id, excluded.id) > coalesce(event_id, id)"
+        " OR (?5 AND coalesce(excluded.event_id, excluded.id) = coalesce(event_id, id))"},
     [SDB_F_OBJECT_REMOVE] = {"DELETE FROM", "WHERE id = ?1 AND coalesce(event_id, id) <= ?2"},
     [SDB_F_OBJECT_GET] = {"SELECT id, event_id, client_id, body FROM", "WHERE id = ?1"},
     [SDB_F_OBJECT_PAGE] = {"SELECT id, event_id, client_id, body FROM",

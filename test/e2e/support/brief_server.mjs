@@ -76,12 +76,13 @@ export class BriefServer {
     for (const socket of this.sockets.clients) this.#send(socket, message);
   }
 
-  push({ store, object, clientId }) {
+  push({ store, object, clientId, id: replaced }) {
     if (this.byClientId.has(clientId)) return this.tell(this.byClientId.get(clientId));
-    const id = this.nextId();
+    const place = this.nextId();
+    const id = replaced ?? place;
     const data = { store, object: { $createdAt: Date.now(), ...object }, id };
     if (clientId) this.byClientId.set(clientId, { type: 'update', data: { ...data, clientId } });
-    this.#log('update', clientId ? { ...data, clientId } : data, id);
+    this.#log('update', clientId ? { ...data, clientId } : data, place);
   }
 
   partial(store, object, id = this.nextId()) {
