@@ -4,7 +4,7 @@
 
 #define ROUND_MS 3000 /* less than others wait for the file */
 #define AGAIN_MS 1000 /* for what is left, or while the file is in use: others have their turn */
-#define LOOK_MS 3000 /* for what is put into the file meanwhile */
+#define LOOK_MS 3000  /* for what is put into the file meanwhile */
 
 static sdb_client_status status_of(const sdb_cli_courier *courier) {
   sdb_client_status status = {.size = sizeof(status)};

@@ -247,7 +247,7 @@ static sdb_status open_when_free(
   }
 }
 
-/* It is not connected yet: a problem is one of the file, which may have been damaged and set aside. */
+/* It is not connected yet: a problem is one of the file, as that it was damaged and set aside. */
 static void say_what_became_of_the_file(const sdb_cli_device *device) {
   sdb_client_status status = {.size = sizeof(status)};
   sdb_client_get_status(device->client, &status);

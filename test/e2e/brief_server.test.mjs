@@ -75,7 +75,8 @@ test('a push that waits is delivered once when such a server is there', async (t
 test('an object is replaced and removed by its device, and by another', async (t) => {
   const { server, args } = await setUp(t);
   const push = async (text, ...more) => {
-    const { code, stdout } = await run(['push', ...args, ...more, 'note', JSON.stringify({ text })]);
+    const object = JSON.stringify({ text });
+    const { code, stdout } = await run(['push', ...args, ...more, 'note', object]);
     assert.equal(code, 0);
     return JSON.parse(stdout).id;
   };
