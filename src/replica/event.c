@@ -89,8 +89,10 @@ static bool add_change(sdb_replica *replica, const event *e, sdb_slice object, b
   change->object = copy;
   change->acknowledged = e->pending != NULL;
   change->created = created;
-  /* The brief's events have no ids of their own: of one object, the last that comes is the last. */
-  change->or_equal = sdb_uuid_is_nil(e->message->event_id) && !is_resent(replica, e);
+  /* The brief's events have no ids of their own: of one object, the last that comes is the last. A
+   * server that greets leaves the id out where it is the object's. */
+  change->or_equal =
+      !replica->link.greeted && sdb_uuid_is_nil(e->message->event_id) && !is_resent(replica, e);
   if (kind == SDB_LOCAL_REMOVE && e->positioned &&
       sdb_replica_must_keep_removes(&replica->stores[e->store]))
     change->keep = replica->stores[e->store].keeps_removes = true;
@@ -131,7 +133,7 @@ static bool remove_without_event(sdb_replica *replica, event *e) {
     return sdb_batch_view(replica, store, e->id, (sdb_uuid){{0}});
   }
   end_partial(replica, e->id);
-  if (!e->pending) e->pending = find_sent_remove(replica, e->id);
+  if (!e->pending && !replica->link.greeted) e->pending = find_sent_remove(replica, e->id);
   int named = sdb_replica_find_store(replica, e->message);
   if (e->pending)
     e->store = e->pending->store;

@@ -66,12 +66,8 @@ static bool is_known_store(const sdb_replica *replica, const sdb_local_pending *
 /* What stood in a file is not trusted: a push that is none would end every connection. It stays in
  * the file, for somebody to look at. */
 static bool is_whole(sdb_replica *replica, const sdb_local_pending *kept) {
-  bool has_id = !sdb_uuid_is_nil(kept->id), depends = !sdb_uuid_is_nil(kept->depends);
-  if (sdb_uuid_is_nil(kept->client_id) || (has_id && depends)) return false;
-  bool created = kept->action == SDB_ACTION_CREATE;
-  if (created == (has_id || depends)) return false;
-  if (kept->action == SDB_ACTION_DELETE) return kept->object.size == 0;
-  return sdb_replica_is_object(replica, kept->object);
+  if (sdb_uuid_is_nil(kept->client_id) || !sdb_local_pending_fits(kept)) return false;
+  return kept->action == SDB_ACTION_DELETE || sdb_replica_is_object(replica, kept->object);
 }
 
 /* A push that was kept: the server may have it. NULL: no memory. */

@@ -72,6 +72,15 @@ typedef struct sdb_local_pending {
   sdb_slice message, path; /* of the failure */
 } sdb_local_pending;
 
+/* Whether it says what a push of its action says: a create names no object, a change names one in
+ * one way, and only a remove comes without JSON text. */
+static inline bool sdb_local_pending_fits(const sdb_local_pending *pending) {
+  bool creates = pending->action == SDB_ACTION_CREATE;
+  int names = !sdb_uuid_is_nil(pending->id) + !sdb_uuid_is_nil(pending->depends);
+  bool removes = pending->action == SDB_ACTION_DELETE;
+  return names == (creates ? 0 : 1) && removes == (pending->object.size == 0);
+}
+
 /* SDB_LOCAL_LOAD. */
 typedef struct sdb_local_load {
   sdb_local_op op;

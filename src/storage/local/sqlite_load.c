@@ -41,15 +41,6 @@ static bool column_text(sqlite3_stmt *select, int at, sdb_buffer *memory, sdb_sl
   return true;
 }
 
-/* Whether it says what a push of its action says: a create names no object, a change names one in
- * one way, and only a remove comes without JSON text. */
-static bool fits_its_action(const sdb_local_pending *pending) {
-  bool creates = pending->action == SDB_ACTION_CREATE;
-  int names = !sdb_uuid_is_nil(pending->id) + !sdb_uuid_is_nil(pending->depends);
-  bool removes = pending->action == SDB_ACTION_DELETE;
-  return names == (creates ? 0 : 1) && removes == (pending->object.size == 0);
-}
-
 /* False: the row is of a store that is not open, or not whole. */
 static bool read_pending(
     const sdb_file *file, sqlite3_stmt *select, sdb_buffer *memory, sdb_local_pending *to) {
@@ -69,7 +60,7 @@ static bool read_pending(
   to->failed = (sdb_status)sqlite3_column_int(select, 6);
   if (strcmp(sdb_status_name(to->failed), "unknown") == 0) return false;
   if (!column_number(select, 7, &to->created_ms)) return false;
-  return column_text(select, 8, memory, &to->object) && fits_its_action(to) &&
+  return column_text(select, 8, memory, &to->object) && sdb_local_pending_fits(to) &&
          column_text(select, 9, memory, &to->message) && column_text(select, 10, memory, &to->path);
 }
 
