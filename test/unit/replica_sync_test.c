@@ -145,6 +145,25 @@ static void a_catch_up_that_was_cut_goes_on_where_it_was(void **state) {
   assert_in_step(p);
 }
 
+static void an_event_that_comes_again_is_not_told_again(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  server_note(w, "ada", "once");
+  while (hub_drain(w))
+    ;
+  char *text = texts_take(&p->line->to_phone);
+  assert_non_null(text);
+  sdb_replica_on_message(p->replica, sdb_slice_of(text), w->now_ms);
+  phone_drain(p);
+  size_t changes = p->changes;
+  assert_int_equal(p->shown_count, 1);
+  sdb_replica_on_message(p->replica, sdb_slice_of(text), w->now_ms);
+  free(text);
+  phone_drain(p);
+  assert_int_equal(p->changes, changes);
+  assert_in_step(p);
+}
+
 static void ten_cuts_cost_no_event_twice(void **state) {
   world *w = *state;
   server_notes(w, 3000);
@@ -795,6 +814,7 @@ int main(void) {
       TEST(a_window_of_nothing_loads_nothing_until_it_is_asked),
       TEST(a_window_that_was_interrupted_is_filled_after_the_reconnect),
       TEST(a_catch_up_that_was_cut_goes_on_where_it_was),
+      TEST(an_event_that_comes_again_is_not_told_again),
       TEST(ten_cuts_cost_no_event_twice),
       TEST(a_remove_that_overtakes_the_page_of_its_object_wins),
       TEST(an_update_that_overtakes_the_page_of_its_object_wins),
