@@ -78,10 +78,18 @@ static void print_size(const char *label, uint64_t bytes) {
   printf("%-10s %" PRIu64 " bytes (%.1f MiB)\n", label, bytes, (double)bytes / (1024 * 1024));
 }
 
+static void print_id(const char *label, sdb_uuid id) {
+  char text[SDB_UUID_TEXT_SIZE];
+  sdb_uuid_format(id, text);
+  if (sdb_uuid_is_nil(id)) /* the epoch of a backup */
+    printf("%-10s none yet: the server that opens this backup gives it one\n", label);
+  else
+    printf("%-10s %.*s\n", label, SDB_UUID_TEXT_SIZE, text);
+}
+
 static void print_table(const sdb_inspection *found) {
-  char id[SDB_UUID_TEXT_SIZE];
-  sdb_uuid_format(found->database, id);
-  printf("database   %.*s\n", SDB_UUID_TEXT_SIZE, id);
+  print_id("database", found->database);
+  print_id("epoch", found->epoch);
   printf("format     %" PRId64 "\n", found->format);
   print_size("file", found->file_bytes);
   print_size("wal", found->wal_bytes);
@@ -97,14 +105,24 @@ static void print_table(const sdb_inspection *found) {
       found->removes, found->bytes);
 }
 
+static void print_json_id(const char *name, sdb_uuid id) {
+  char text[SDB_UUID_TEXT_SIZE];
+  sdb_uuid_format(id, text);
+  if (sdb_uuid_is_nil(id))
+    printf("\"%s\":null,", name);
+  else
+    printf("\"%s\":\"%.*s\",", name, SDB_UUID_TEXT_SIZE, text);
+}
+
 static void print_json(const sdb_inspection *found) {
-  char id[SDB_UUID_TEXT_SIZE];
-  sdb_uuid_format(found->database, id);
-  printf("{\"database\":\"%.*s\",\"format\":%" PRId64 ",\"fileBytes\":%" PRIu64
-         ",\"walBytes\":%" PRIu64 ",\"users\":%" PRIu64 ",\"objects\":%" PRIu64
-         ",\"removes\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"checked\":%s,\"intact\":%s,\"problem\":",
-      SDB_UUID_TEXT_SIZE, id, found->format, found->file_bytes, found->wal_bytes, found->users,
-      found->objects, found->removes, found->bytes, found->checked ? "true" : "false",
+  printf("{");
+  print_json_id("database", found->database);
+  print_json_id("epoch", found->epoch);
+  printf("\"format\":%" PRId64 ",\"fileBytes\":%" PRIu64 ",\"walBytes\":%" PRIu64
+         ",\"users\":%" PRIu64 ",\"objects\":%" PRIu64 ",\"removes\":%" PRIu64 ",\"bytes\":%" PRIu64
+         ",\"checked\":%s,\"intact\":%s,\"problem\":",
+      found->format, found->file_bytes, found->wal_bytes, found->users, found->objects,
+      found->removes, found->bytes, found->checked ? "true" : "false",
       found->intact ? "true" : "false");
   sdb_cli_write_json_string(stdout, sdb_slice_of(found->problem));
   printf(",\"stores\":[");

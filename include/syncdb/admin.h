@@ -28,8 +28,10 @@ typedef struct sdb_store_inspection {
 
 /* What sdb_database_inspect found. */
 typedef struct sdb_inspection {
-  sdb_uuid database;   /* random, given when it was made: what the server_hello carries */
-  int64_t format;      /* the version of the file's format */
+  sdb_uuid database; /* random, given when it was made: the key of its event ids */
+  sdb_uuid epoch;    /* of its history: what the server_hello carries; nil: a backup that no server
+                          has opened yet */
+  int64_t format;    /* the version of the file's format */
   uint64_t file_bytes; /* of the database file */
   uint64_t wal_bytes;  /* of the write-ahead log beside it; 0: there is none */
   uint64_t users;
@@ -64,12 +66,13 @@ SDB_API void sdb_inspection_free(sdb_inspection *inspection);
 
 /* Copies the database at `url` (as above) to the new file `path`: all that was committed when the
  * copy began, as one file without a write-ahead log, complete and synced when this returns. A file
- * of that name appears only then, never a part of one. The copy has the same database id: devices
- * go on with it, and are told to start over where they are ahead of it.
+ * of that name appears only then, never a part of one. The copy has the same database id, so
+ * objects keep their ids, and no epoch: the server that opens it gives it one, and devices start
+ * over.
  *
  * SDB_INVALID_ARGUMENT: not such a url. SDB_CONFLICT: `path` exists; it is left as it is.
  * SDB_IO: no such database, or `path` cannot be written (a full disk too; nothing is left behind).
- * SDB_BAD_FORMAT, SDB_BUSY, SDB_NO_MEMORY as above. */
+ * SDB_BAD_FORMAT, SDB_BUSY, SDB_NO_MEMORY as above, but that an older version is copied too. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_database_backup(
     const char *url, const char *path, sdb_error *error);
 

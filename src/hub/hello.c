@@ -66,9 +66,10 @@ static void take_head(greeting *g, uint16_t store, uint32_t at) {
     return;
   }
   if (c->head == 0) return;
-  bool other_database = !sdb_uuid_is_nil(g->message->database) &&
-                        !sdb_uuid_equal(g->message->database, g->hub->database);
-  if (other_database || c->head > sdb_user_head_of(user, store) ||
+  /* Its heads may stand at or below ours all the same, over events that this history lacks. */
+  bool other_epoch = !sdb_uuid_is_nil(g->message->database) &&
+                     !sdb_uuid_equal(g->message->database, g->hub->epoch);
+  if (other_epoch || c->head > sdb_user_head_of(user, store) ||
       c->head < user->heads[store].horizon)
     c->reset = true;
 }
@@ -213,7 +214,7 @@ static void send_server_hello(const greeting *g, uint64_t now_ms) {
     stores[i].head = sdb_hub_uuid(hub, sdb_user_head_of(g->peer->user, i));
     stores[i].reset = g->claims[i].reset;
   }
-  sdb_wire_server_hello(&hub->run, hub->database, now_ms, stores, count);
+  sdb_wire_server_hello(&hub->run, hub->epoch, now_ms, stores, count);
   sdb_hub_send_run(g->peer);
   if (!g->unknown_store) return;
   sdb_error error;

@@ -28,6 +28,7 @@ sdb_status sdb_hub_create(const sdb_hub_options *options, sdb_hub **hub) {
   made->mem = mem;
   made->limits = options->limits;
   made->database = options->storage->database;
+  made->epoch = options->storage->epoch;
   made->hello_last = &made->hello_first;
   made->staged_last = &made->staged;
   made->attention_last = &made->attention;

@@ -231,8 +231,9 @@ struct sdb_hub {
   sdb_hub_options options;
   const sdb_mem *mem;
   sdb_limits limits;
-  sdb_uuid database;
-  sdb_user **users; /* hash table, chained */
+  sdb_uuid database; /* the key of ids */
+  sdb_uuid epoch;    /* what devices are told as `database` */
+  sdb_user **users;  /* hash table, chained */
   uint32_t users_count, users_buckets;
   sdb_peer *all_peers;
   sdb_peer *hello_first, **hello_last;

@@ -166,6 +166,7 @@ typedef struct sdb_storage_port {
   unsigned version; /* 1 */
   void *self;
   sdb_uuid database; /* random, given when the database was made; the key of its event ids */
+  sdb_uuid epoch;    /* its history: another one once it was restored from a backup; never nil */
   /* Takes a list of operations, linked by `next`, in order. Never blocks, never fails, never
    * completes inside the call. One thread submits. */
   void (*submit)(void *self, sdb_op *list);

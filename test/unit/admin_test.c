@@ -50,7 +50,9 @@ static void an_inspection_counts_beside_a_running_server(void **state) {
   fill(f);
   sdb_inspection found = inspect(sqlite_of(f)->path);
   assert_true(sdb_uuid_equal(found.database, f->port->database));
-  assert_int_equal(found.format, 1);
+  assert_true(sdb_uuid_equal(found.epoch, f->port->epoch));
+  assert_true(sdb_uuid_equal(found.epoch, found.database)); /* nothing was restored yet */
+  assert_int_equal(found.format, 2);
   assert_int_equal(found.users, 2);
   assert_int_equal(found.stores_count, STORES);
   assert_string_equal(found.stores[0].name, "chat_message");
@@ -212,6 +214,104 @@ static void a_backup_is_whole_and_can_be_opened(void **state) {
   fixture_close(f);
 }
 
+/* The epoch that the file says it is of; nil: it is a backup that no server has opened. */
+static sdb_uuid epoch_of(const char *path) {
+  sdb_inspection found = inspect(path);
+  assert_true(found.intact);
+  sdb_uuid epoch = found.epoch;
+  sdb_inspection_free(&found);
+  return epoch;
+}
+
+static void back_up(const char *from, const char *to) {
+  sdb_error error;
+  if (sdb_database_backup(url_of(from), to, &error) != SDB_OK) fail_msg("%s", error.message);
+}
+
+static void copy_file(const char *from, const char *to) {
+  FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+  assert_true(in && out);
+  char bytes[4096];
+  size_t size;
+  while ((size = fread(bytes, 1, sizeof(bytes), in)) > 0)
+    assert_int_equal(fwrite(bytes, 1, size, out), size);
+  fclose(in);
+  assert_int_equal(fclose(out), 0);
+}
+
+/* Closes the storage, puts the backup in its database's place and opens it; its epoch. */
+static sdb_uuid restore(fixture *f, const char *backup) {
+  sqlite_close(f);
+  copy_file(backup, sqlite_of(f)->path);
+  sqlite_open(f);
+  return f->port->epoch;
+}
+
+static void each_restore_from_a_backup_begins_an_epoch(void **state) {
+  (void)state;
+  fixture *f = fixture_open(&SQLITE_KIND);
+  sqlite_held *held = sqlite_of(f);
+  fill(f);
+  char backup[128];
+  snprintf(backup, sizeof(backup), "%s/backup.sqlite", held->folder);
+  back_up(held->path, backup);
+  for (int i = 0; i < 2; i++) /* to look at it changes nothing */
+    assert_true(sdb_uuid_is_nil(epoch_of(backup)));
+  sdb_uuid database = f->port->database, epochs[3] = {f->port->epoch};
+  for (int i = 1; i < 3; i++) {
+    epochs[i] = restore(f, backup);
+    assert_false(sdb_uuid_is_nil(epochs[i]));
+    for (int j = 0; j < i; j++)
+      assert_false(sdb_uuid_equal(epochs[i], epochs[j]));
+    assert_true(sdb_uuid_equal(f->port->database, database)); /* ids stay */
+    fixture_reopen(f);
+    assert_true(sdb_uuid_equal(f->port->epoch, epochs[i]));
+    assert_true(sdb_uuid_equal(epoch_of(held->path), epochs[i]));
+  }
+  fixture_close(f);
+}
+
+static void a_backup_of_a_backup_is_one_too(void **state) {
+  (void)state;
+  fixture *f = fixture_open(&SQLITE_KIND);
+  sqlite_held *held = sqlite_of(f);
+  fill(f);
+  char first[128], second[128];
+  snprintf(first, sizeof(first), "%s/first.sqlite", held->folder);
+  snprintf(second, sizeof(second), "%s/second.sqlite", held->folder);
+  back_up(held->path, first);
+  back_up(first, second);
+  assert_true(sdb_uuid_is_nil(epoch_of(second)));
+  sdb_uuid before = f->port->epoch;
+  assert_false(sdb_uuid_equal(restore(f, second), before));
+  fixture_close(f);
+}
+
+/* What version 1 made is such a file but for its number; see sqlite_storage_test. */
+static void a_backup_of_an_older_version_begins_an_epoch_when_it_is_brought_up_to_date(
+    void **state) {
+  (void)state;
+  fixture *f = fixture_open(&SQLITE_KIND);
+  sqlite_held *held = sqlite_of(f);
+  fill(f);
+  sdb_uuid database = f->port->database;
+  char backup[128];
+  snprintf(backup, sizeof(backup), "%s/backup.sqlite", held->folder);
+  sqlite_close(f);
+  sql(held->path, "DELETE FROM meta WHERE key = 'epoch'; PRAGMA user_version = 1");
+  back_up(held->path, backup);
+  assert_int_equal(sql(held->path, "SELECT count(*) FROM meta WHERE key = 'epoch'"), 0);
+  sdb_inspection found;
+  sdb_error error;
+  assert_int_equal(
+      sdb_database_inspect(url_of(backup), SDB_INSPECT_COUNTS, &found, &error), SDB_BAD_FORMAT);
+  sqlite_open(f);
+  assert_true(sdb_uuid_equal(f->port->epoch, database));
+  sdb_uuid epoch = restore(f, backup);
+  assert_false(sdb_uuid_is_nil(epoch) || sdb_uuid_equal(epoch, database));
+  fixture_close(f);
+}
+
 static void a_backup_overwrites_nothing(void **state) {
   (void)state;
   fixture *f = fixture_open(&SQLITE_KIND);
@@ -259,6 +359,9 @@ int main(void) {
       cmocka_unit_test(an_inspection_finds_what_is_damaged),
       cmocka_unit_test(what_is_no_database_is_not_inspected),
       cmocka_unit_test(a_backup_is_whole_and_can_be_opened),
+      cmocka_unit_test(each_restore_from_a_backup_begins_an_epoch),
+      cmocka_unit_test(a_backup_of_a_backup_is_one_too),
+      cmocka_unit_test(a_backup_of_an_older_version_begins_an_epoch_when_it_is_brought_up_to_date),
       cmocka_unit_test(a_backup_overwrites_nothing),
       cmocka_unit_test(a_backup_that_fails_leaves_nothing),
   };

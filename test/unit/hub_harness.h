@@ -63,6 +63,7 @@ typedef struct harness {
   sdb_memory_storage *storage;
   sdb_hub *hub;
   uint64_t now_ms;
+  unsigned char epoch; /* each byte of the storage's */
   device devices[DEVICES_MAX];
   size_t devices_count;
   record records[RECORDS_MAX];
@@ -142,6 +143,13 @@ static inline sdb_uuid harness_database(void) {
   return database;
 }
 
+/* Another than the key of ids, so that one is not taken for the other. */
+static inline sdb_uuid harness_epoch(const harness *h) {
+  sdb_uuid epoch;
+  memset(&epoch, h->epoch, sizeof(epoch));
+  return epoch;
+}
+
 static inline void make_storage_with(harness *h, void (*completed)(void *, sdb_op *)) {
   sdb_storage_store stores[STORES_COUNT];
   for (size_t i = 0; i < STORES_COUNT; i++)
@@ -153,6 +161,7 @@ static inline void make_storage_with(harness *h, void (*completed)(void *, sdb_o
   options.stores_count = STORES_COUNT;
   options.sink = (sdb_storage_sink){h, completed};
   options.database = harness_database();
+  options.epoch = harness_epoch(h);
   options.dedupe_window_ms = (uint64_t)3650 * 24 * 3600 * 1000;
   assert_int_equal(sdb_memory_storage_create(&options, &h->storage), SDB_OK);
 }
@@ -175,6 +184,7 @@ static inline harness *harness_begin_with(void (*completed)(void *, sdb_op *)) {
   assert_non_null(h);
   failing_memory_init(&h->memory, 0);
   h->now_ms = START_MS;
+  h->epoch = 0xcd;
   make_stores(h);
   make_storage_with(h, completed);
   return h;

@@ -1,7 +1,7 @@
 /* hub_hello_test.c: the hello: who one is, what one holds, what one is told. */
 #include "hub_harness.h"
 
-#define DATABASE "abababab-abab-abab-abab-abababababab"
+#define EPOCH "cdcdcdcd-cdcd-cdcd-cdcd-cdcdcdcdcdcd"
 
 static void a_hello_is_answered_with_the_heads_and_a_synced_for_each_store(void **state) {
   (void)state;
@@ -9,7 +9,7 @@ static void a_hello_is_answered_with_the_heads_and_a_synced_for_each_store(void 
   device *d = device_connect(h, "ada");
   say(d, HELLO);
   settle(h);
-  take_text(d, "{\"type\":\"server_hello\",\"data\":{\"protocol\":1,\"database\":\"" DATABASE
+  take_text(d, "{\"type\":\"server_hello\",\"data\":{\"protocol\":1,\"database\":\"" EPOCH
                "\",\"time\":1749383382805,"
                "\"stores\":{\"chatMessage\":{\"head\":null,\"reset\":false},"
                "\"account\":{\"head\":null,\"reset\":false},"
@@ -273,25 +273,50 @@ static void a_head_ahead_of_the_servers_is_answered_with_reset_and_all_there_is(
   harness_free(h);
 }
 
+/* Device fields: the head of notes, and the database that it was read from. */
+static const char *head_from(const char *head, const char *database) {
+  return fmt(
+      "\"syncStatus\":{\"note\":\"%s\",\"account\":null},\"database\":\"%s\"", head, database);
+}
+
 static void heads_of_another_database_are_answered_with_reset(void **state) {
   (void)state;
   harness *h = harness_make();
   uuid_text id = note_stored(device_ready(h, "ada"), "one", 1);
   json_t *hello;
-  device *d = device_with(h,
-      fmt("\"syncStatus\":{\"note\":\"%s\",\"account\":null},"
-          "\"database\":\"fed649ad-f26f-4fcb-ad05-d1b70049fa1f\"",
-          id.text),
-      &hello);
+  device *d = device_with(h, head_from(id.text, "fed649ad-f26f-4fcb-ad05-d1b70049fa1f"), &hello);
   assert_true(is_reset(hello, "note"));
   assert_false(is_reset(hello, "account"));
+  assert_string_equal(text_of(hello, "database"), EPOCH);
   skip_others(d);
   take_note(d, "one");
   take_synced(d, "note", "", "", false);
-  device *same = device_with(
-      h, fmt("\"syncStatus\":{\"note\":\"%s\"},\"database\":\"" DATABASE "\"", id.text), &hello);
+  device *same = device_with(h, head_from(id.text, EPOCH), &hello);
   assert_false(is_reset(hello, "note"));
-  (void)same;
+  forget_messages(same);
+  harness_free(h);
+}
+
+/* What ids are made with stays when the history does not. */
+static void heads_of_another_epoch_are_answered_with_reset_though_the_server_is_past_them(
+    void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *writer = device_ready(h, "ada");
+  uuid_text old = note_stored(writer, "one", 1);
+  note_stored(writer, "two", 2);
+  json_t *hello;
+  uuid_text key = text_of_uuid(harness_database());
+  device *d = device_with(h, head_from(old.text, key.text), &hello);
+  assert_true(is_reset(hello, "note"));
+  skip_others(d);
+  take_note(d, "two");
+  take_note(d, "one");
+  take_synced(d, "note", "", "", false);
+  assert_silent(d);
+  device *unsaid = device_with(h, fmt("\"syncStatus\":{\"note\":\"%s\"}", old.text), &hello);
+  assert_false(is_reset(hello, "note")); /* it knows the brief's messages only */
+  forget_messages(unsaid);
   harness_free(h);
 }
 
@@ -551,6 +576,46 @@ static void missing_ranges_of_another_database_are_answered_with_reset(void **st
   harness_free(h);
 }
 
+static void missing_ranges_of_another_epoch_are_dropped_with_what_is_held(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  notes n = eight_notes(h);
+  json_t *hello;
+  device *d = device_with(h, /* the ranges stand first: what counts is what was said */
+      fmt("\"missing\":{\"note\":[%s]},\"syncStatus\":{\"note\":\"%s\"},\"database\":\"%s\"",
+          range_of(n.id[2].text, n.id[5].text), n.id[6].text,
+          text_of_uuid(harness_database()).text),
+      &hello);
+  assert_true(is_reset(hello, "note"));
+  skip_others(d);
+  for (int i = 7; i >= 0; i--)
+    take_note(d, fmt("%d", i));
+  take_synced(d, "note", "", "", false);
+  assert_silent(d);
+  harness_free(h);
+}
+
+static void missing_ranges_without_a_head_are_part_of_what_is_new(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  notes n = eight_notes(h);
+  const char *databases[] = {EPOCH, "fed649ad-f26f-4fcb-ad05-d1b70049fa1f"};
+  for (size_t at = 0; at < SDB_COUNT_OF(databases); at++) {
+    json_t *hello;
+    device *d = device_with(h,
+        fmt("\"syncStatus\":{\"note\":null},\"missing\":{\"note\":[%s]},\"database\":\"%s\"",
+            range_of(n.id[2].text, n.id[5].text), databases[at]),
+        &hello);
+    assert_false(is_reset(hello, "note")); /* it holds nothing */
+    skip_others(d);
+    for (int i = 7; i >= 0; i--)
+      take_note(d, fmt("%d", i));
+    take_synced(d, "note", "", "", false);
+    assert_silent(d);
+  }
+  harness_free(h);
+}
+
 static char *hello_with_ranges(const notes *n, unsigned count) {
   char *text = malloc(200 + count * 150);
   assert_non_null(text);
@@ -722,6 +787,8 @@ int main(void) {
       cmocka_unit_test(a_device_is_sent_what_came_after_its_head_newest_first),
       cmocka_unit_test(a_head_ahead_of_the_servers_is_answered_with_reset_and_all_there_is),
       cmocka_unit_test(heads_of_another_database_are_answered_with_reset),
+      cmocka_unit_test(
+          heads_of_another_epoch_are_answered_with_reset_though_the_server_is_past_them),
       cmocka_unit_test(a_store_that_is_not_known_is_answered_with_an_error_and_the_rest_goes_on),
       cmocka_unit_test(names_with_escapes_name_their_stores),
       cmocka_unit_test(a_head_older_than_a_forgotten_remove_is_answered_with_reset),
@@ -733,6 +800,8 @@ int main(void) {
       cmocka_unit_test(a_missing_range_above_the_head_is_part_of_what_is_new),
       cmocka_unit_test(a_reversed_missing_range_closes_with_4400),
       cmocka_unit_test(missing_ranges_of_another_database_are_answered_with_reset),
+      cmocka_unit_test(missing_ranges_of_another_epoch_are_dropped_with_what_is_held),
+      cmocka_unit_test(missing_ranges_without_a_head_are_part_of_what_is_new),
       cmocka_unit_test(as_many_missing_ranges_as_allowed_are_and_one_more_closes_with_4400),
       cmocka_unit_test(a_window_sends_the_newest_and_leaves_the_rest_missing),
       cmocka_unit_test(a_window_that_holds_all_there_is_leaves_nothing_missing),

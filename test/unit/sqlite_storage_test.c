@@ -85,9 +85,9 @@ static void a_newer_version_is_refused(void **state) {
   sdb_sqlite *storage;
   assert_int_equal(open_at(&at, &storage, NULL), SDB_OK);
   sdb_sqlite_close(storage);
-  assert_int_equal(sql(at.path, "PRAGMA user_version"), 1);
+  assert_int_equal(sql(at.path, "PRAGMA user_version"), 2);
   sql(at.path, "PRAGMA user_version = 99");
-  assert_refused(&at, SDB_BAD_FORMAT, "format version 99, this one knows versions up to 1");
+  assert_refused(&at, SDB_BAD_FORMAT, "format version 99, this one knows versions up to 2");
   drop_folder(at.folder);
 }
 
@@ -99,9 +99,52 @@ static void an_empty_file_is_version_0_and_is_brought_up_to_date(void **state) {
   sdb_sqlite *storage;
   assert_int_equal(open_at(&at, &storage, NULL), SDB_OK);
   sdb_sqlite_close(storage);
-  assert_int_equal(sql(at.path, "PRAGMA user_version"), 1);
+  assert_int_equal(sql(at.path, "PRAGMA user_version"), 2);
   assert_int_equal(sql(at.path, "PRAGMA application_id"), 0x53594e43);
   drop_folder(at.folder);
+}
+
+/* Version 1 had the same tables, and no epoch. */
+static void make_version_1(const char *path) {
+  sql(path, "DELETE FROM meta WHERE key = 'epoch'; PRAGMA user_version = 1");
+}
+
+static void a_file_of_version_1_goes_on_with_its_id_as_its_epoch(void **state) {
+  (void)state;
+  fixture *f = fixture_open(&SQLITE_KIND);
+  const char *path = sqlite_of(f)->path;
+  create(f, user_of(f, "ann"), CHAT, "written before", 0, T0);
+  sdb_uuid database = f->port->database;
+  sqlite_close(f);
+  make_version_1(path);
+  for (int i = 0; i < 2; i++) { /* and it is so the next time */
+    sqlite_open(f);
+    assert_true(sdb_uuid_equal(f->port->database, database));
+    assert_true(sdb_uuid_equal(f->port->epoch, database)); /* what devices have noted */
+    assert_page_is(do_page(f, user_of(f, "ann"), CHAT, 0, 0, 10), "written before");
+    sqlite_close(f);
+    assert_int_equal(sql(path, "PRAGMA user_version"), 2);
+  }
+  sqlite_open(f);
+  fixture_close(f);
+}
+
+static void an_epoch_that_is_none_is_refused(void **state) {
+  (void)state;
+  static const char *const DAMAGES[][2] = {
+      {"UPDATE meta SET value = x'0102' WHERE key = 'epoch'", "damaged at epoch"},
+      {"DELETE FROM meta WHERE key = 'epoch'", "lacks epoch"},
+  };
+  for (size_t i = 0; i < SDB_COUNT_OF(DAMAGES); i++) {
+    place at;
+    make_place(&at);
+    sdb_sqlite *storage;
+    assert_int_equal(open_at(&at, &storage, NULL), SDB_OK);
+    sdb_sqlite_close(storage);
+    sql(at.path, DAMAGES[i][0]);
+    assert_refused(&at, SDB_BAD_FORMAT, DAMAGES[i][1]);
+    drop_folder(at.folder);
+  }
 }
 
 static void a_damaged_file_is_refused(void **state) {
@@ -406,6 +449,8 @@ int main(void) {
       cmocka_unit_test(a_file_of_another_kind_is_refused_and_left_alone),
       cmocka_unit_test(a_newer_version_is_refused),
       cmocka_unit_test(an_empty_file_is_version_0_and_is_brought_up_to_date),
+      cmocka_unit_test(a_file_of_version_1_goes_on_with_its_id_as_its_epoch),
+      cmocka_unit_test(an_epoch_that_is_none_is_refused),
       cmocka_unit_test(a_damaged_file_is_refused),
       cmocka_unit_test(a_folder_that_is_not_there_is_an_io_error),
       cmocka_unit_test(a_store_keeps_its_type),

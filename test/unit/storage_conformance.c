@@ -34,12 +34,13 @@ static void user_names_are_compared_byte_by_byte(void **state) {
   assert_int_not_equal(user_of(f, "e"), lower);
 }
 
-static void the_database_keeps_its_id_over_a_restart(void **state) {
+static void the_database_keeps_its_id_and_its_epoch_over_a_restart(void **state) {
   fixture *f = *state;
-  sdb_uuid id = f->port->database;
-  assert_false(sdb_uuid_is_nil(id));
+  sdb_uuid id = f->port->database, epoch = f->port->epoch;
+  assert_false(sdb_uuid_is_nil(id) || sdb_uuid_is_nil(epoch));
   fixture_reopen(f);
   assert_true(sdb_uuid_equal(f->port->database, id));
+  assert_true(sdb_uuid_equal(f->port->epoch, epoch));
 }
 
 static void a_fresh_object_has_the_id_of_its_event(void **state) {
@@ -847,7 +848,7 @@ int storage_conformance_run(const conformance_kind *kind) {
   const struct CMUnitTest tests[] = {
       BEHAVIOUR(a_user_keeps_its_number_over_a_restart),
       BEHAVIOUR(user_names_are_compared_byte_by_byte),
-      BEHAVIOUR(the_database_keeps_its_id_over_a_restart),
+      BEHAVIOUR(the_database_keeps_its_id_and_its_epoch_over_a_restart),
       BEHAVIOUR(a_fresh_object_has_the_id_of_its_event),
       BEHAVIOUR(events_of_one_list_are_stored_in_its_order),
       BEHAVIOUR(seqs_rise_whatever_the_clock_and_over_restarts),

@@ -46,7 +46,8 @@ sdb_status sdb_memory_storage_create(
   if (!made) return SDB_NO_MEMORY;
   made->mem = options->mem;
   made->sink = options->sink;
-  made->port = (sdb_storage_port){1, made, options->database, submit, get_stats};
+  sdb_uuid epoch = sdb_uuid_is_nil(options->epoch) ? options->database : options->epoch;
+  made->port = (sdb_storage_port){1, made, options->database, epoch, submit, get_stats};
   made->remember_removes_ms = options->remember_removes_ms;
   made->dedupe_window_ms = options->dedupe_window_ms;
   for (size_t i = 0; i < options->stores_count; i++)

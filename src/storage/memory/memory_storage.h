@@ -18,6 +18,7 @@ typedef struct sdb_memory_storage_options {
   size_t stores_count;
   sdb_storage_sink sink;
   sdb_uuid database;            /* the database's id; not nil */
+  sdb_uuid epoch;               /* of its history; nil: the database's id */
   uint64_t remember_removes_ms; /* how long removes are kept, by the clock of the writes */
   uint64_t dedupe_window_ms;    /* how long client ids are remembered at least */
 } sdb_memory_storage_options;

@@ -21,9 +21,10 @@
 
 static const char SCHEME[] = "sqlite://";
 
-/* Opens the database at `url` and begins a transaction on it. `*path` is a part of `url`. */
+/* Opens the database at `url`, of format `oldest` or newer, and begins a transaction on it. `*path`
+ * is a part of `url`. */
 static sdb_status open_snapshot(
-    const char *url, const char **path, sqlite3 **db, sdb_error *error) {
+    const char *url, int64_t oldest, const char **path, sqlite3 **db, sdb_error *error) {
   size_t scheme_size = sizeof(SCHEME) - 1;
   if (!url || strncmp(url, SCHEME, scheme_size) != 0 || !url[scheme_size])
     return sdb_error_set(error, SDB_INVALID_ARGUMENT, "the url is not sqlite://PATH", NULL, NULL);
@@ -33,7 +34,7 @@ static sdb_status open_snapshot(
   sdb_status status = sdb_db_open(*path, SDB_DB_READ_ONLY, CACHE_KIB, &opened, error);
   if (status != SDB_OK) return status;
   status = sdb_db_run(opened, *path, "BEGIN", error);
-  if (status == SDB_OK) status = sdb_format_check(opened, *path, error);
+  if (status == SDB_OK) status = sdb_format_check(opened, *path, oldest, error);
   if (status != SDB_OK) {
     sqlite3_close(opened);
     return status;
@@ -118,6 +119,7 @@ static sdb_status inspect(
   if (status == SDB_OK) status = count_events(db, path, to, indexes, error);
   if (status != SDB_OK) return status;
   to->database = meta.database;
+  to->epoch = meta.epoch;
   to->users = (uint64_t)users;
   to->file_bytes = size_of_file(path, "");
   to->wal_bytes = size_of_file(path, "-wal");
@@ -133,7 +135,7 @@ sdb_status sdb_database_inspect(
     const char *url, sdb_inspect_depth depth, sdb_inspection *inspection, sdb_error *error) {
   const char *path = NULL;
   sqlite3 *db = NULL;
-  sdb_status status = open_snapshot(url, &path, &db, error);
+  sdb_status status = open_snapshot(url, SDB_FORMAT_VERSION, &path, &db, error);
   if (status != SDB_OK) return status;
   sdb_inspection found;
   memset(&found, 0, sizeof(found));
@@ -154,7 +156,8 @@ void sdb_inspection_free(sdb_inspection *inspection) {
 
 /* ---- backups ---- */
 
-/* Copies all pages in one step, so from one snapshot, and leaves the copy out of WAL mode. */
+/* Copies all pages in one step, so from one snapshot, and leaves the copy out of WAL mode, marked
+ * as a backup. Nobody sees it before it is complete, so its journal need not be a file. */
 static sdb_status copy_pages(sqlite3 *from, const char *path, const char *part, sdb_error *error) {
   sqlite3 *to;
   sdb_status status = sdb_db_open(part, SDB_DB_READ_WRITE, CACHE_KIB, &to, error);
@@ -169,7 +172,9 @@ static sdb_status copy_pages(sqlite3 *from, const char *path, const char *part, 
       status = sdb_error_set(
           error, sdb_db_status(code), path, ": cannot be copied: ", sqlite3_errstr(code));
   }
-  if (status == SDB_OK) status = sdb_db_run(to, part, "PRAGMA journal_mode=DELETE", error);
+  if (status == SDB_OK)
+    status = sdb_db_run(to, part, "PRAGMA journal_mode=DELETE; PRAGMA journal_mode=MEMORY", error);
+  if (status == SDB_OK) status = sdb_format_mark_backup(to, part, error);
   if (sqlite3_close(to) != SQLITE_OK && status == SDB_OK)
     status = sdb_error_set(error, SDB_IO, part, ": cannot be closed", NULL);
   return status;
@@ -216,7 +221,7 @@ sdb_status sdb_database_backup(const char *url, const char *path, sdb_error *err
   sqlite3 *db = NULL;
   if (!path || !path[0])
     return sdb_error_set(error, SDB_INVALID_ARGUMENT, "no file to copy to", NULL, NULL);
-  sdb_status status = open_snapshot(url, &from, &db, error);
+  sdb_status status = open_snapshot(url, 1, &from, &db, error);
   if (status != SDB_OK) return status;
   if (access(path, F_OK) == 0)
     status = sdb_error_set(error, SDB_CONFLICT, path, " exists", NULL);

@@ -1,7 +1,9 @@
 /* storage/sqlite/format.c: see format.h.
  *
- * The tables of version 1 (docs/storage.md says more):
- *   meta      one row a fact
+ * The tables (docs/storage.md says more):
+ *   meta      one row a fact. `epoch`, since version 2, is what devices know the history by: the
+ *             database's id at first; NULL in a backup, until the server that opens it gives it a
+ *             new one. A mark and not a missing row, so that it outlives the step to version 2
  *   store     the stores that ever were in a definition; `id` stands for them everywhere
  *   user      names and their numbers
  *   log       the events, appended in the order of their seqs: the truth, which all else follows.
@@ -43,14 +45,15 @@ static const char SCHEMA[] =
     "CREATE TABLE fence(run INTEGER, user INTEGER, store INTEGER, seq INTEGER,"
     " block INTEGER NOT NULL, PRIMARY KEY(run, user, store, seq)) WITHOUT ROWID;";
 
-static sdb_status insert_meta(sqlite3 *db, const char *path, const char *key, sdb_error *error) {
+static sdb_status put_random(sqlite3 *db, const char *path, const char *key, sdb_error *error) {
   uint8_t random[16];
   if (!sdb_platform_random(random, sizeof(random)))
     return sdb_error_set(error, SDB_IO, path, ": the system gives no random bytes", NULL);
   random[6] = (uint8_t)((random[6] & 0x0F) | 0x40); /* a UUIDv4, for who looks closely */
   random[8] = (uint8_t)((random[8] & 0x3F) | 0x80);
   sqlite3_stmt *statement;
-  if (sqlite3_prepare_v2(db, "INSERT INTO meta VALUES(?1, ?2)", -1, &statement, NULL) != SQLITE_OK)
+  if (sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO meta VALUES(?1, ?2)", -1, &statement, NULL) !=
+      SQLITE_OK)
     return sdb_db_failed(db, path, error);
   sdb_db_bind_text(statement, 1, sdb_slice_of(key));
   bool good = sqlite3_bind_blob(statement, 2, random, sizeof(random), SQLITE_STATIC) == SQLITE_OK &&
@@ -62,16 +65,23 @@ static sdb_status insert_meta(sqlite3 *db, const char *path, const char *key, sd
 
 static sdb_status create_schema(sqlite3 *db, const char *path, sdb_error *error) {
   sdb_status status = sdb_db_run(db, path, SCHEMA, error);
-  if (status == SDB_OK) status = insert_meta(db, path, "database", error);
-  if (status == SDB_OK) status = insert_meta(db, path, "hash_key", error);
+  if (status == SDB_OK) status = put_random(db, path, "database", error);
+  if (status == SDB_OK) status = put_random(db, path, "hash_key", error);
   if (status != SDB_OK) return status;
   return sdb_db_run(
       db, path, "INSERT INTO meta VALUES('seq_floor', 0), ('index_version', 1)", error);
 }
 
+/* The first epoch is the database's id: devices that noted it, as they did of files of version 1,
+ * go on. */
+static sdb_status add_epoch(sqlite3 *db, const char *path, sdb_error *error) {
+  return sdb_db_run(db, path,
+      "INSERT OR IGNORE INTO meta SELECT 'epoch', value FROM meta WHERE key = 'database'", error);
+}
+
 /* MIGRATIONS[v] leads from version v to version v + 1. */
 typedef sdb_status (*migration)(sqlite3 *db, const char *path, sdb_error *error);
-static const migration MIGRATIONS[] = {create_schema};
+static const migration MIGRATIONS[] = {create_schema, add_epoch};
 _Static_assert(SDB_COUNT_OF(MIGRATIONS) == SDB_FORMAT_VERSION, "a step leads to every version");
 
 /* The file's version: 0 for an empty file. */
@@ -105,22 +115,53 @@ static sdb_status migrate(sqlite3 *db, const char *path, sdb_error *error) {
   return sdb_db_run(db, path, sql, error);
 }
 
-sdb_status sdb_format_prepare(sqlite3 *db, const char *path, sdb_error *error) {
+/* `*backup`: it was marked as one, and no server has opened it since. */
+static sdb_status read_mark(sqlite3 *db, const char *path, bool *backup, sdb_error *error) {
+  int64_t marks = 0;
+  sdb_status status = sdb_db_integer(
+      db, path, "SELECT count(*) FROM meta WHERE key = 'epoch' AND value IS NULL", &marks, error);
+  *backup = marks > 0;
+  return status;
+}
+
+/* Whether there is nothing to do. */
+static sdb_status is_prepared(sqlite3 *db, const char *path, bool *prepared, sdb_error *error) {
   int64_t version = 0;
+  bool backup = false;
   sdb_status status = read_version(db, path, &version, error);
-  if (status != SDB_OK || version == SDB_FORMAT_VERSION) return status;
+  if (status == SDB_OK && version == SDB_FORMAT_VERSION)
+    status = read_mark(db, path, &backup, error);
+  *prepared = version == SDB_FORMAT_VERSION && !backup;
+  return status;
+}
+
+static sdb_status prepare(sqlite3 *db, const char *path, sdb_error *error) {
+  bool backup = false;
+  sdb_status status = migrate(db, path, error);
+  if (status == SDB_OK) status = read_mark(db, path, &backup, error);
+  return status == SDB_OK && backup ? put_random(db, path, "epoch", error) : status;
+}
+
+sdb_status sdb_format_prepare(sqlite3 *db, const char *path, sdb_error *error) {
+  bool prepared = false;
+  sdb_status status = is_prepared(db, path, &prepared, error);
+  if (status != SDB_OK || prepared) return status;
   status = sdb_db_run(db, path, "BEGIN IMMEDIATE", error);
   if (status != SDB_OK) return status;
-  status = migrate(db, path, error);
+  status = prepare(db, path, error);
   if (status == SDB_OK) status = sdb_db_run(db, path, "COMMIT", error);
   if (status != SDB_OK) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
   return status;
 }
 
-sdb_status sdb_format_check(sqlite3 *db, const char *path, sdb_error *error) {
+sdb_status sdb_format_mark_backup(sqlite3 *db, const char *path, sdb_error *error) {
+  return sdb_db_run(db, path, "INSERT OR REPLACE INTO meta VALUES('epoch', NULL)", error);
+}
+
+sdb_status sdb_format_check(sqlite3 *db, const char *path, int64_t oldest, sdb_error *error) {
   int64_t version = 0;
   sdb_status status = read_version(db, path, &version, error);
-  if (status != SDB_OK || version == SDB_FORMAT_VERSION) return status;
+  if (status != SDB_OK || version >= oldest) return status;
   const char *why = version == 0 ? ": empty, not a database" : ": written by an older syncdb";
   return sdb_error_set(error, SDB_BAD_FORMAT, path, why, NULL);
 }
@@ -150,10 +191,19 @@ static sdb_status read_random(
   return status;
 }
 
+/* Nil where it is marked as a backup. */
+static sdb_status read_epoch(sqlite3 *db, const char *path, sdb_uuid *epoch, sdb_error *error) {
+  bool backup = false;
+  memset(epoch, 0, sizeof(*epoch));
+  sdb_status status = read_mark(db, path, &backup, error);
+  return status == SDB_OK && !backup ? read_random(db, path, "epoch", epoch, error) : status;
+}
+
 sdb_status sdb_format_read_meta(
     sqlite3 *db, const char *path, sdb_format_meta *meta, sdb_error *error) {
   sdb_uuid key;
   sdb_status status = read_random(db, path, "database", &meta->database, error);
+  if (status == SDB_OK) status = read_epoch(db, path, &meta->epoch, error);
   if (status == SDB_OK) status = read_random(db, path, "hash_key", &key, error);
   if (status != SDB_OK) return status;
   meta->hash_key = sdb_hash_key_load(key.bytes);

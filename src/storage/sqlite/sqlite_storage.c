@@ -325,7 +325,7 @@ static sdb_status open_all(
   }
   if (status == SDB_OK) status = open_readers(storage, options, error);
   if (status != SDB_OK) return status;
-  storage->port = (sdb_storage_port){1, storage, meta.database, submit, get_stats};
+  storage->port = (sdb_storage_port){1, storage, meta.database, meta.epoch, submit, get_stats};
   return start_threads(storage, error);
 }
 
