@@ -108,20 +108,22 @@ static bool is_understood(const sdb_replica *replica, const sdb_wire_message *me
   return understood;
 }
 
-/* `at`: what the server says of the store; 0: it does not know it. False: no memory. */
+/* `at`: what the server says of the store; 0: it does not know it. It may come to know it later,
+ * and could not tell then that what is held is of another database: that goes now. False: no
+ * memory. */
 static bool take_store(
     sdb_replica *replica, uint16_t index, const sdb_json *json, uint32_t at, bool other_database) {
   sdb_replica_store *store = &replica->stores[index];
   if (at == 0) {
+    bool done = !other_database || reset_store(replica, index);
     store->awaiting = 0;
-    return true;
+    return done;
   }
   uint32_t head = sdb_json_member(json, at, sdb_slice_of("head"));
   sdb_uuid told = {{0}};
   if (is_null(json, head) || !sdb_wire_uuid(json, head, &told)) told = (sdb_uuid){{0}};
   bool reset = is_true(json, sdb_json_member(json, at, sdb_slice_of("reset")));
-  if (other_database && !sdb_uuid_is_nil(store->head)) reset = true;
-  if (reset && !reset_store(replica, index)) return false;
+  if ((reset || other_database) && !reset_store(replica, index)) return false;
   store->told_head = told;
   if (!sdb_id_above(told, store->head)) store->contiguous = true;
   return true;

@@ -12,7 +12,8 @@
  *  - A read sees every commit that was submitted before it.
  *  - Ids are compared as their sixteen bytes (a greater one is newer). Of each object it keeps one
  *    record, that of the greatest event id it was ever told, updates and kept removes alike.
- *  - What belongs to a store that it was not opened with stays as it is.
+ *  - What belongs to a store that it was not opened with stays as it is, until another database is
+ *    noted: then all but its pushes goes.
  */
 #ifndef SDB_REPLICA_STORAGE_PORT_H
 #define SDB_REPLICA_STORAGE_PORT_H
@@ -105,7 +106,9 @@ typedef enum sdb_local_change_kind {
   SDB_LOCAL_CLEAR,       /* store: all its objects and kept removes go, and its state */
   SDB_LOCAL_FORGET,      /* store: its kept removes go */
   SDB_LOCAL_STATE,       /* store, state */
-  SDB_LOCAL_DATABASE,    /* id: the database that the heads are of */
+  SDB_LOCAL_DATABASE,    /* id: the database that the heads are of. Where another was noted, the
+                            stores that it was not opened with are cleared; the others are as the
+                            submitter clears them */
   SDB_LOCAL_PENDING_PUT, /* pending: new, or in place of the one with its client id */
   SDB_LOCAL_PENDING_DROP, /* client_id: it may not be there */
   SDB_LOCAL_VIEW          /* nothing to store: the replica's own, passed over */

@@ -224,6 +224,33 @@ static void a_store_that_is_not_open_stays_as_it_is(void **state) {
   assert_false(apply(f, put_of(NOTE, 5, 10, "held off")));
 }
 
+/* Its head is of the database that was noted, and would be told to the other. */
+static void a_store_that_is_not_open_is_cleared_when_another_database_is_noted(void **state) {
+  local_fixture *f = *state;
+  sdb_local_pending pending = pending_of(3, 9, NOTE, "unsynced");
+  sdb_local_change changes[] = {database_of(1), put_of(NOTE, 2, 2, "note"),
+      state_of(NOTE, 50, 4, NULL, 0), pending_put_of(&pending), remove_of(NOTE, 5, 10, true),
+      put_of(CHAT, 1, 1, "chat"), state_of(CHAT, 60, 0, NULL, 0)};
+  assert_int_equal(commit_changes(f, changes, SDB_COUNT_OF(changes)), SDB_OK);
+  open_with(f, CONFORMANCE_STORES, 1);
+  apply(f, database_of(1)); /* no other one */
+  open_with(f, CONFORMANCE_STORES, STORES);
+  assert_store_is(f, NOTE, "note");
+  assert_id(load_all(f)->states[NOTE].head, id_of(50));
+  open_with(f, CONFORMANCE_STORES, 1);
+  apply(f, database_of(2));
+  assert_store_is(f, CHAT, "chat"); /* it is open: the replica sees to it */
+  open_with(f, CONFORMANCE_STORES, STORES);
+  assert_store_is(f, CHAT, "chat");
+  assert_store_is_empty(f, NOTE);
+  sdb_local_load *load = load_all(f);
+  assert_id(load->database, id_of(2));
+  assert_id(load->states[CHAT].head, id_of(60));
+  assert_id(load->states[NOTE].head, NIL);
+  assert_int_equal(load->pending_count, 1);
+  assert_true(apply(f, put_of(NOTE, 5, 9, "held off no more")));
+}
+
 static void pushes_of_stores_never_open_together_keep_their_order(void **state) {
   local_fixture *f = *state;
   sdb_local_pending first = pending_of(1, 10, CHAT, "1"), second = pending_of(2, 11, CHAT, "2");
@@ -489,6 +516,7 @@ int main(void) {
       BEHAVIOUR(a_second_client_is_told_that_the_file_is_open),
       BEHAVIOUR(stores_are_found_by_name_in_any_order),
       BEHAVIOUR(a_store_that_is_not_open_stays_as_it_is),
+      BEHAVIOUR(a_store_that_is_not_open_is_cleared_when_another_database_is_noted),
       BEHAVIOUR(pushes_of_stores_never_open_together_keep_their_order),
       BEHAVIOUR(a_store_of_another_type_begins_anew_but_for_its_pushes),
       BEHAVIOUR(a_file_that_saw_too_many_stores_takes_no_new_one),

@@ -156,6 +156,28 @@ static void a_greeting_without_some_stores_leaves_them_as_they_are(void **state)
   }
 }
 
+/* A server may come to know a store again: by then the other database's id is noted. */
+static void a_greeting_of_another_database_clears_the_stores_that_it_leaves_out_too(void **state) {
+  rig *r = *state;
+  static const char *const SHORT[] = {"\"note\":null", ""};
+  tell(r, NOTE_EVENT(ID("01"), "held"));
+  for (size_t i = 0; i < SDB_COUNT_OF(SHORT); i++) {
+    char greeting[200];
+    assert_head(r, "note", ID("01"));
+    snprintf(greeting, sizeof(greeting),
+        "{\"type\":\"server_hello\",\"data\":{\"database\":\"" ID("0%zu") "\",\"stores\":{%s}}}", i,
+        SHORT[i]);
+    unsigned resets = r->resets;
+    tell(r, greeting);
+    assert_int_equal(r->resets, resets + STORES_COUNT);
+    assert_int_equal(listed(r), 0);
+    assert_head(r, "note", NULL);
+    tell(r, greeting); /* the same database */
+    assert_int_equal(r->resets, resets + STORES_COUNT);
+    tell(r, NOTE_EVENT(ID("01"), "held"));
+  }
+}
+
 /* ---- partials ---- */
 
 static void a_partial_grows_by_what_is_appended_escapes_and_all(void **state) {
@@ -287,6 +309,7 @@ int main(void) {
       ON_RIG(what_means_nothing_here_is_passed_over_and_moves_no_head),
       ON_RIG(a_greeting_that_is_not_understood_resets_nothing_and_ends_the_connection),
       ON_RIG(a_greeting_without_some_stores_leaves_them_as_they_are),
+      ON_RIG(a_greeting_of_another_database_clears_the_stores_that_it_leaves_out_too),
       ON_RIG(a_partial_grows_by_what_is_appended_escapes_and_all),
       ON_RIG(a_partial_that_cannot_take_an_append_is_not_shown_any_more),
       ON_RIG(a_partial_may_become_as_large_as_a_megabyte_and_no_larger),

@@ -519,6 +519,28 @@ static void a_partial_whose_end_was_lost_is_caught_up(void **state) {
 
 /* ---- another database, an older backup ---- */
 
+/* The database comes back as it was before all: empty, with the same id. */
+static void restore_server(world *w, unsigned char epoch) {
+  sdb_hub_destroy(w->h->hub);
+  sdb_memory_storage_destroy(w->h->storage);
+  w->h->epoch = epoch;
+  make_storage_with(w->h, harness_completed);
+  sdb_hub_options options;
+  harness_options(w->h, &options);
+  assert_int_equal(sdb_hub_create(&options, &w->h->hub), SDB_OK);
+}
+
+/* A backup is restored, and the server writes past all that anybody held before the phone is back.
+ */
+static void restore_and_go_past(world *w, phone *p) {
+  p->offline = true;
+  line_cut(p, false);
+  restore_server(w, 0xce);
+  w->h->now_ms += 60000;
+  server_notes(w, 8);
+  p->offline = false;
+}
+
 static void a_server_restored_from_an_older_backup_resets_and_is_sent_what_is_pending(
     void **state) {
   world *w = *state;
@@ -529,17 +551,92 @@ static void a_server_restored_from_an_older_backup_resets_and_is_sent_what_is_pe
   p->offline = true;
   line_cut(p, false);
   phone_note(p, "pending");
-  /* The database comes back as it was before all of this: empty, with the same id. */
-  sdb_hub_destroy(w->h->hub);
-  sdb_memory_storage_destroy(w->h->storage);
-  make_storage_with(w->h, harness_completed);
-  sdb_hub_options options;
-  harness_options(w->h, &options);
-  assert_int_equal(sdb_hub_create(&options, &w->h->hub), SDB_OK);
+  restore_server(w, w->h->epoch); /* by a copy that nobody called a backup */
   server_note(w, "ada", "restored");
   p->offline = false;
   until_live(w);
   assert_int_equal(listed(p, NOTE), 2);
+  assert_in_step(p);
+}
+
+static void a_restored_server_that_is_past_the_heads_of_a_device_leaves_it_what_it_has_itself(
+    void **state) {
+  world *w = *state;
+  server_notes(w, 5);
+  server_push(w, "ada", ACCOUNT, "{\"name\":\"lost\"}");
+  phone *p = phone_new(w, "ada");
+  phone_note(p, "after the backup");
+  settle_world(w);
+  assert_int_equal(listed(p, NOTE), 6);
+  line_cut(p, false);
+  p->offline = true;
+  phone_drain(p);
+  phone_note(p, "pending");
+  restore_and_go_past(w, p);
+  until_live(w);
+  assert_int_equal(listed(p, NOTE), 9);
+  assert_int_equal(phone_singular(p), SDB_NOT_FOUND);
+  assert_in_step(p);
+  /* It has noted the epoch: it is not reset again. */
+  uint64_t received = p->received;
+  line_cut(p, false);
+  until_live(w);
+  assert_in_range(p->received - received, 1, 6);
+  assert_in_step(p);
+}
+
+static void what_was_missing_of_an_older_history_is_not_asked_of_the_next(void **state) {
+  world *w = *state;
+  server_notes(w, 200);
+  w->windows = NOTE_WINDOW_50;
+  phone *p = phone_new(w, "ada");
+  assert_int_equal(listed(p, NOTE), 50);
+  restore_and_go_past(w, p);
+  until_live(w);
+  assert_int_equal(listed(p, NOTE), 8);
+  assert_in_step(p); /* without a gap */
+}
+
+/* The device has seen its push back, and its storage has not yet stored that. */
+static void an_acknowledged_push_that_is_not_stored_yet_goes_with_the_history_it_was_of(
+    void **state) {
+  world *w = *state;
+  server_notes(w, 3);
+  phone *p = phone_new(w, "ada");
+  phone_note(p, "acknowledged");
+  sdb_memory_local_defer(p->local, true);
+  settle_world(w);
+  assert_int_equal(phone_status(p).pending, 0);
+  assert_int_equal(p->shown_count, 4);
+  restore_and_go_past(w, p);
+  pass(w, 2000); /* the reset waits behind it */
+  assert_non_null(p->line);
+  assert_int_equal(p->shown_count, 4);
+  sdb_memory_local_run(p->local, SIZE_MAX);
+  sdb_memory_local_defer(p->local, false);
+  until_live(w);
+  assert_int_equal(listed(p, NOTE), 8);
+  assert_in_step(p);
+}
+
+/* The same, but that the process ends first: then it is pending still, and is delivered. */
+static void an_acknowledged_push_whose_storing_was_lost_is_delivered_to_the_next_history(
+    void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  phone_note(p, "kept");
+  sdb_memory_local_fail(p->local, SDB_IO);
+  settle_world(w);
+  assert_int_equal(p->storage_failed, SDB_IO);
+  sdb_memory_local_fail(p->local, SDB_OK);
+  phone_kill(p);
+  restore_server(w, 0xce);
+  w->h->now_ms += 60000;
+  server_notes(w, 8);
+  p->storage_failed = SDB_OK;
+  phone_start(p);
+  until_live(w);
+  assert_int_equal(listed(p, NOTE), 9);
   assert_in_step(p);
 }
 
@@ -830,6 +927,10 @@ int main(void) {
       TEST(a_partial_that_was_given_up_is_gone),
       TEST(a_partial_whose_end_was_lost_is_caught_up),
       TEST(a_server_restored_from_an_older_backup_resets_and_is_sent_what_is_pending),
+      TEST(a_restored_server_that_is_past_the_heads_of_a_device_leaves_it_what_it_has_itself),
+      TEST(what_was_missing_of_an_older_history_is_not_asked_of_the_next),
+      TEST(an_acknowledged_push_that_is_not_stored_yet_goes_with_the_history_it_was_of),
+      TEST(an_acknowledged_push_whose_storing_was_lost_is_delivered_to_the_next_history),
       TEST(a_storage_that_fails_is_replaced_and_nothing_is_lost),
       TEST(what_a_storage_that_answers_late_is_told_is_shown_when_it_has_it),
       TEST(pushes_of_a_moment_share_a_sync_and_events_need_none),

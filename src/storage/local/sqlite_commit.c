@@ -9,6 +9,7 @@
  */
 #include "base/error.h"
 #include "storage/local/sqlite_file.h"
+#include <stdio.h>
 
 /* A read that failed leaves its statement running, which would hold the transaction open. */
 static sdb_status failed(sdb_file *file, sqlite3_stmt *statement) {
@@ -243,7 +244,60 @@ static sdb_status put_state(
   return sdb_file_step(file, statement);
 }
 
+/* Whether another database was noted. */
+static sdb_status is_other_database(sdb_file *file, const sdb_uuid *database, bool *other) {
+  sqlite3_stmt *select = file->statements[SDB_F_DATABASE_DIFFERS];
+  sdb_db_bind_uuid(select, 1, database);
+  int code = sqlite3_step(select);
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return failed(file, select);
+  *other = code == SQLITE_ROW && sqlite3_column_int(select, 0) != 0;
+  sqlite3_reset(select);
+  return SDB_OK;
+}
+
+static bool is_open(const sdb_file *file, uint64_t id) {
+  for (size_t i = 0; i < file->stores_count; i++) {
+    if (file->stores[i].id == id) return true;
+  }
+  return false;
+}
+
+/* All that the file holds of a store that it was not opened with, but its pushes. */
+static sdb_status clear_other(sdb_file *file, uint64_t id) {
+  char sql[64];
+  snprintf(sql, sizeof(sql), "DELETE FROM object_%u", (unsigned)id);
+  if (sqlite3_exec(file->db, sql, NULL, NULL, NULL) != SQLITE_OK) return sdb_file_failed(file);
+  sdb_db_bind(file->statements[SDB_F_REMOVED_CLEAR], 1, id);
+  sdb_status status = sdb_file_step(file, file->statements[SDB_F_REMOVED_CLEAR]);
+  if (status != SDB_OK) return status;
+  sdb_db_bind(file->statements[SDB_F_STATE_DROP], 1, id);
+  return sdb_file_step(file, file->statements[SDB_F_STATE_DROP]);
+}
+
+/* A store that is opened again some day would else tell the new database of heads of the old. */
+static sdb_status clear_others(sdb_file *file) {
+  sqlite3_stmt *select;
+  if (sqlite3_prepare_v2(file->db, "SELECT id FROM store", -1, &select, NULL) != SQLITE_OK)
+    return sdb_file_failed(file);
+  sdb_status status = SDB_OK;
+  int code = SQLITE_DONE;
+  while (status == SDB_OK && (code = sqlite3_step(select)) == SQLITE_ROW) {
+    uint64_t id = sdb_db_column(select, 0);
+    if (id > SDB_LOCAL_STORE_ID_MAX)
+      status = sdb_file_damaged(file, "the id of a store");
+    else if (!is_open(file, id))
+      status = clear_other(file, id);
+  }
+  if (status == SDB_OK && code != SQLITE_DONE) status = sdb_file_failed(file);
+  sqlite3_finalize(select);
+  return status;
+}
+
 static sdb_status put_database(sdb_file *file, const sdb_uuid *database) {
+  bool other = false;
+  sdb_status status = is_other_database(file, database, &other);
+  if (status == SDB_OK && other) status = clear_others(file);
+  if (status != SDB_OK) return status;
   sqlite3_stmt *statement = file->statements[SDB_F_DATABASE_PUT];
   sdb_db_bind_uuid(statement, 1, database);
   return sdb_file_step(file, statement);

@@ -40,6 +40,7 @@ static const char *const SQL[SDB_F_STATEMENTS] = {
     [SDB_F_REMOVED_CLEAR] = "DELETE FROM removed WHERE store = ?1",
     [SDB_F_STATE_PUT] = "INSERT OR REPLACE INTO state VALUES(?1, ?2, ?3, ?4)",
     [SDB_F_STATE_DROP] = "DELETE FROM state WHERE store = ?1",
+    [SDB_F_DATABASE_DIFFERS] = "SELECT value IS NOT ?1 FROM meta WHERE key = 'database'",
     [SDB_F_DATABASE_PUT] = "INSERT OR REPLACE INTO meta VALUES('database', ?1)",
     [SDB_F_PENDING_PUT] = "INSERT OR REPLACE INTO pending(" SDB_FILE_PENDING_COLUMNS
                           ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
