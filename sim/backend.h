@@ -36,7 +36,8 @@ struct sim_backend {
   sdb_status (*open)(sim_backend *self, sdb_storage_sink sink);
   /* Of the life that is open. */
   const sdb_storage_port *(*port)(sim_backend *self);
-  /* Carries out and completes all that was submitted: the writes in order, in one transaction. */
+  /* Carries out and completes all that was submitted: the writes in order, in one transaction.
+   * What the sink submits meanwhile may wait for the next. */
   void (*run)(sim_backend *self);
   /* The life dies by itself within the next `run`, after so many more operations on the disk (0: it
    * does not): whatever completes in that run completes SDB_UNAVAILABLE and was stored as a whole
@@ -79,6 +80,8 @@ struct sim_local {
   /* Carries out and completes at most `count` operations that wait. Gives how many that were. */
   size_t (*run)(sim_local *self, size_t count);
   void (*set_fault)(sim_local *self, sim_disk_fault fault);
+  /* Ends the life. What waits is carried out before if it ends in order, and else completes SDB_IO
+   * and did not happen. */
   void (*end)(sim_local *self, sim_end how);
   /* All that it holds is deleted, while no life is open. */
   void (*lose)(sim_local *self);

@@ -60,6 +60,27 @@ sdb_status sdb_memory_storage_create(
   return SDB_OK;
 }
 
+sdb_status sdb_memory_storage_copy(const sdb_memory_storage *from, sdb_memory_storage **copy) {
+  size_t types_size = from->state.stores_count * sizeof(from->types[0]);
+  sdb_memory_storage *made = sdb_mem_zero(from->mem, sizeof(*made) + types_size);
+  if (!made) return SDB_NO_MEMORY;
+  if (!sdb_memory_state_copy(&made->state, &from->state)) {
+    sdb_mem_free(from->mem, made);
+    return SDB_NO_MEMORY;
+  }
+  made->mem = from->mem;
+  made->sink = from->sink;
+  made->port = from->port;
+  made->port.self = made;
+  made->remember_removes_ms = from->remember_removes_ms;
+  made->dedupe_window_ms = from->dedupe_window_ms;
+  if (types_size > 0) memcpy(made->types, from->types, types_size);
+  made->state.types = made->types;
+  made->last = &made->first;
+  *copy = made;
+  return SDB_OK;
+}
+
 void sdb_memory_storage_destroy(sdb_memory_storage *storage) {
   if (!storage) return;
   SDB_ASSERT(storage->queued == 0);
