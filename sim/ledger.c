@@ -1,0 +1,94 @@
+/* sim/ledger.c: see ledger.h. That nothing is stored twice is the model's to see. */
+#include "sim/ledger.h"
+#include "sim/failure.h"
+#include "sim/stores.h"
+#include <stdlib.h>
+#include <string.h>
+
+void sim_ledger_free(sim_ledger *ledger) {
+  for (size_t i = 0; i < ledger->count; i++)
+    free(ledger->pushes[i]);
+  free(ledger->pushes);
+  sim_map_free(&ledger->by_client);
+}
+
+sim_push *sim_ledger_add(sim_ledger *ledger) {
+  ledger->pushes =
+      sim_grow(ledger->pushes, ledger->count, &ledger->capacity, sizeof(sim_push *));
+  sim_push *push = ledger->pushes[ledger->count] = sim_alloc(sizeof(*push));
+  push->number = (uint32_t)ledger->count++;
+  return push;
+}
+
+static uint64_t key_of(sdb_uuid id) {
+  uint64_t high, low;
+  memcpy(&high, id.bytes, sizeof(high));
+  memcpy(&low, id.bytes + sizeof(high), sizeof(low));
+  return (high ^ low) | 1;
+}
+
+void sim_ledger_accept(sim_ledger *ledger, sim_push *push, sdb_uuid client_id, uint64_t now_ms) {
+  SIM_CHECK(!push->accepted, "a push is answered once", "a second answer");
+  push->accepted = true;
+  push->accepted_ms = now_ms;
+  push->client_id = client_id;
+  sim_map_put(&ledger->by_client, key_of(client_id), push->number);
+}
+
+sim_push *sim_ledger_of_client(const sim_ledger *ledger, sdb_uuid client_id) {
+  if (sdb_uuid_is_nil(client_id)) return NULL;
+  uint32_t at = sim_map_get(&ledger->by_client, key_of(client_id));
+  return at == SIM_MAP_NONE ? NULL : ledger->pushes[at];
+}
+
+void sim_ledger_lose(sim_ledger *ledger, const sim_model *model, uint32_t device,
+    uint64_t since_ms, bool all) {
+  for (size_t i = 0; i < ledger->count; i++) {
+    sim_push *push = ledger->pushes[i];
+    if (push->device != device || !push->accepted) continue;
+    bool lost = all || SIM_SINGULAR(push->store) || push->accepted_ms >= since_ms;
+    if (lost && !sim_model_of_client(model, push->client_id)) push->lost = true;
+  }
+}
+
+void sim_ledger_before_restore(sim_ledger *ledger, const sim_model *model) {
+  for (size_t i = 0; i < ledger->count; i++) {
+    sim_push *push = ledger->pushes[i];
+    if (push->accepted && sim_model_of_client(model, push->client_id)) push->rolled_back = true;
+  }
+}
+
+void sim_ledger_after_restore(sim_ledger *ledger, const sim_model *model) {
+  for (size_t i = 0; i < ledger->count; i++) {
+    sim_push *push = ledger->pushes[i];
+    if (push->accepted && sim_model_of_client(model, push->client_id)) push->rolled_back = false;
+  }
+}
+
+/* Whether it may be missing from the log although the device kept it. */
+static bool need_not_be_stored(const sim_push *push, const sim_model *model) {
+  if (push->lost || push->discarded || push->removed || push->rolled_back) return true;
+  if (push->action != SDB_ACTION_DELETE) return false;
+  /* Removing what is gone already is done. */
+  if (push->target && need_not_be_stored(push->target, model)) return true;
+  for (size_t i = model->count; i-- > 0;) {
+    const sim_entry *entry = &model->entries[i];
+    bool same = entry->store == push->store && entry->user == push->user && entry->current;
+    if (!same) continue;
+    sdb_uuid id = sdb_seq_to_uuid(entry->object, model->key);
+    bool named = push->target ? sdb_uuid_equal(entry->client_id, push->target->client_id)
+                              : sdb_uuid_equal(id, push->object);
+    if (named || SIM_SINGULAR(push->store)) return entry->removed;
+  }
+  return true;
+}
+
+void sim_ledger_check(const sim_ledger *ledger, const sim_model *model) {
+  for (size_t i = 0; i < ledger->count; i++) {
+    const sim_push *push = ledger->pushes[i];
+    if (!push->accepted || sim_model_of_client(model, push->client_id)) continue;
+    SIM_CHECK(need_not_be_stored(push, model), "an accepted push is delivered",
+        "push %zu of device %u (action %d, store %u), accepted at %llu ms, is not in the log", i,
+        push->device, push->action, push->store, (unsigned long long)push->accepted_ms);
+  }
+}
