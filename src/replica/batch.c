@@ -153,8 +153,12 @@ static void sync_soon(sdb_replica *replica, uint64_t now_ms) {
   replica->sync_at_ms = now_ms + replica->options.limits.sync_delay_ms;
 }
 
+uint64_t sdb_batch_sync_ms(const sdb_replica *replica) {
+  return replica->loaded && !replica->sync_out ? replica->sync_at_ms : UINT64_MAX;
+}
+
 void sdb_batch_sync(sdb_replica *replica, uint64_t now_ms) {
-  if (!replica->loaded || replica->sync_out || replica->sync_at_ms > now_ms) return;
+  if (sdb_batch_sync_ms(replica) > now_ms) return;
   replica->sync_at_ms = UINT64_MAX;
   replica->sync_out = true;
   replica->sync = (sdb_local_op){.kind = SDB_LOCAL_SYNC};

@@ -308,8 +308,8 @@ void sdb_replica_on_timer(sdb_replica *replica, uint64_t now_ms) {
 
 uint64_t sdb_replica_deadline_ms(const sdb_replica *replica) {
   uint64_t link_ms = sdb_link_deadline_ms(replica), send_ms = sdb_send_deadline_ms(replica);
-  uint64_t first_ms = link_ms < send_ms ? link_ms : send_ms;
-  return replica->sync_at_ms < first_ms ? replica->sync_at_ms : first_ms;
+  uint64_t first_ms = link_ms < send_ms ? link_ms : send_ms, sync_ms = sdb_batch_sync_ms(replica);
+  return sync_ms < first_ms ? sync_ms : first_ms;
 }
 
 /* ---- the application ---- */

@@ -237,6 +237,8 @@ bool sdb_batch_is_full(const sdb_replica *replica);
 void sdb_batch_close(sdb_replica *replica, uint64_t now_ms);
 /* Stages the sync that is due for pushes that were stored. */
 void sdb_batch_sync(sdb_replica *replica, uint64_t now_ms);
+/* When the next is due; UINT64_MAX: none, or one is under way, whose answer begins it. */
+uint64_t sdb_batch_sync_ms(const sdb_replica *replica);
 void sdb_batch_on_synced(sdb_replica *replica, uint64_t now_ms);
 void sdb_batch_on_completed(sdb_replica *replica, sdb_batch *batch, uint64_t now_ms);
 void sdb_batch_free(sdb_replica *replica, sdb_batch *batch);
