@@ -54,8 +54,7 @@ static void device_sends(sim_conn *conn, sdb_ws_opcode opcode, sdb_slice payload
     world->masked = sim_alloc(world->masked_capacity);
   }
   if (payload.size > 0) sdb_ws_mask(world->masked, payload.data, payload.size, key, 0);
-  sim_pipe_send(
-      &conn->to_server, header, size, world->masked, payload.size, arrival_ms(world));
+  sim_pipe_send(&conn->to_server, header, size, world->masked, payload.size, arrival_ms(world));
 }
 
 void sim_conn_device_sends(sim_conn *conn, sdb_slice message) {

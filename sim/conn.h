@@ -21,7 +21,7 @@ struct sim_conn {
   sim_pipe to_server, to_device;
   sdb_ws_receiver at_server, at_device;
   sim_wire wire;
-  uint64_t expires_ms; /* of the server's clock: when its identity ends; 0: never */
+  uint64_t expires_ms;  /* of the server's clock: when its identity ends; 0: never */
   uint32_t bytes_per_s; /* that the device reads; 0: all */
   uint64_t reading_ms;  /* until when it reads what was sent */
   bool paused;          /* the server does not read */

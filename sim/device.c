@@ -57,11 +57,10 @@ static void attach(sim_device *device) {
   device->attach_at_ms = SIM_NEVER;
   if (device->local_open) device->local->end(device->local, SIM_CLOSED);
   device->local_open = false;
-  sdb_status status =
-      device->local->open(device->local, (sdb_local_sink){device, completed});
+  sim_device_take_completed(device);
+  sdb_status status = device->local->open(device->local, (sdb_local_sink){device, completed});
   if (status != SDB_OK) {
-    SIM_CHECK(device->well_at_ms != SIM_NEVER, "a local file opens", "%s",
-        sdb_status_name(status));
+    SIM_CHECK(device->well_at_ms != SIM_NEVER, "a local file opens", "%s", sdb_status_name(status));
     device->attach_at_ms = now_ms + 1000;
     return;
   }
@@ -142,12 +141,7 @@ void sim_device_end(sim_device *device, sim_end how, bool loses, uint64_t down_m
   device->connecting = false;
   if (device->local_open) device->local->end(device->local, how);
   device->local_open = false;
-  while (device->completed) {
-    sdb_local_op *list = device->completed;
-    device->completed = NULL;
-    device->completed_end = &device->completed;
-    sdb_replica_on_completed(device->replica, list, world->now_ms);
-  }
+  sim_device_take_completed(device);
   sdb_replica_destroy(device->replica);
   device->replica = NULL;
   sim_memory_check_empty(&device->memory);

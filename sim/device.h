@@ -26,7 +26,7 @@ typedef enum sim_ask_kind {
   SIM_ASK_REFUSED, /* a push that must be refused here */
   SIM_ASK_SHOW,    /* a list of what the application shows */
   SIM_ASK_READ,
-  SIM_ASK_CHECK    /* a list that must be what the server has */
+  SIM_ASK_CHECK /* a list that must be what the server has */
 } sim_ask_kind;
 
 /* A request of the application, and whether it was answered. */
@@ -97,6 +97,8 @@ void sim_device_on_message(sim_device *device, sdb_slice message);
 void sim_device_on_closed(sim_device *device, unsigned code, sdb_slice reason);
 /* Takes the outputs, until there are none. */
 void sim_device_drain(sim_device *device);
+/* What the storage has completed goes to the replica. True: there was any. */
+bool sim_device_take_completed(sim_device *device);
 uint64_t sim_device_due_ms(const sim_device *device);
 void sim_device_run(sim_device *device);
 /* Everything that it waits for by itself is over: network, disk, clock of tokens. */
@@ -106,8 +108,7 @@ void sim_device_heal(sim_device *device);
 
 uint64_t sim_device_wall_ms(const sim_device *device);
 void sim_device_act(sim_device *device, sim_action_kind kind, sim_random *random);
-void sim_device_on_change(
-    sim_device *device, uint16_t store, const sdb_client_change *change);
+void sim_device_on_change(sim_device *device, uint16_t store, const sdb_client_change *change);
 void sim_device_on_done(sim_device *device, const sdb_replica_output *output);
 void sim_device_list_stale(sim_device *device);
 /* Decides about a failed push. True: there was one. */

@@ -27,8 +27,7 @@ static uint64_t hash_of(sdb_slice text) {
 
 /* Every object names its user, so that another's is seen at once. */
 static void check_owner(const sim_device *device, sdb_slice object) {
-  char mark[8];
-  snprintf(mark, sizeof(mark), "\"u%u.", device->user);
+  const char mark[] = {'"', 'u', (char)('0' + device->user), '.', 0};
   SIM_CHECK(sim_text_has(object, mark), "users see their own data", "%s is shown %.*s",
       device->name, (int)object.size, object.data);
 }
@@ -56,8 +55,8 @@ static void forget(sim_device *device, uint16_t store, sdb_uuid id, sdb_uuid cli
 
 static void show(sim_device *device, uint16_t store, const sdb_client_record *record) {
   check_owner(device, record->object);
-  device->shown = sim_grow(device->shown, device->shown_count, &device->shown_capacity,
-      sizeof(*device->shown));
+  device->shown =
+      sim_grow(device->shown, device->shown_count, &device->shown_capacity, sizeof(*device->shown));
   device->shown[device->shown_count++] = shown_of(store, record);
 }
 
@@ -70,8 +69,7 @@ static void forget_store(sim_device *device, uint16_t store) {
   }
 }
 
-void sim_device_on_change(
-    sim_device *device, uint16_t store, const sdb_client_change *change) {
+void sim_device_on_change(sim_device *device, uint16_t store, const sdb_client_change *change) {
   if (change->kind == SDB_CHANGE_RESET) {
     forget_store(device, store);
     device->stale[store] = true;
@@ -144,6 +142,8 @@ static void check_record(
 
 static void on_pushed(sim_device *device, sim_ask *what, const sdb_replica_output *output) {
   sim_world *world = device->world;
+  SIM_TRACE(world->now_ms, device->name, "push %u: %s, client id ...%02x%02x", what->push->number,
+      sdb_status_name(output->status), output->client_id.bytes[14], output->client_id.bytes[15]);
   if (output->status == SDB_OK) {
     sim_ledger_accept(&world->ledger, what->push, output->client_id, world->now_ms);
     sim_push *target = what->push->target;
@@ -159,8 +159,8 @@ static void on_pushed(sim_device *device, sim_ask *what, const sdb_replica_outpu
 
 void sim_device_on_done(sim_device *device, const sdb_replica_output *output) {
   size_t number = (size_t)(uintptr_t)output->tag;
-  SIM_CHECK(number > 0 && number <= device->asks_count, "a request is answered once",
-      "request %zu", number);
+  SIM_CHECK(number > 0 && number <= device->asks_count, "a request is answered once", "request %zu",
+      number);
   sim_ask *what = &device->asks[number - 1];
   SIM_CHECK(!what->answered, "a request is answered once", "request %zu", number);
   what->answered = true;
@@ -182,6 +182,9 @@ void sim_device_on_done(sim_device *device, const sdb_replica_output *output) {
   case SIM_ASK_CHECK:
     SIM_CHECK(output->status == SDB_OK, "a list", "%s", sdb_status_name(output->status));
     what->records = output->records_count;
+    for (size_t i = 0; sim_trace_on && i < what->records; i++)
+      SIM_TRACE(device->world->now_ms, device->name, "holds %.*s",
+          (int)output->records[i].object.size, output->records[i].object.data);
     if (what->records > 0) what->last = output->records[what->records - 1].id;
     for (size_t i = 0; i < what->records; i++)
       SIM_CHECK(output->records[i].state == SDB_RECORD_SYNCED && !output->records[i].gap,
@@ -204,15 +207,11 @@ static sim_push *new_push(sim_device *device, uint16_t store, sdb_action action)
   return push;
 }
 
-static void push_object(
-    sim_device *device, uint16_t store, const char *format, sim_random *random) {
-  char text[8192], object[8300];
-  sim_world *world = device->world;
-  sim_world_text(world, text, sizeof(text), device->user, world->creates++, random);
-  int size = snprintf(object, sizeof(object), format, text);
+static void push_object(sim_device *device, uint16_t store, sim_random *random) {
+  char object[SIM_OBJECT_MAX];
   sdb_replica_request request = {.kind = SDB_REPLICA_PUSH,
       .store = store,
-      .object = sdb_slice_make(object, (size_t)size)};
+      .object = sim_world_object(device->world, object, device->user, store, "user", random)};
   sim_push *push = new_push(device, store, SDB_ACTION_CREATE);
   ask(device, &request, (sim_ask){.kind = SIM_ASK_PUSH, .push = push});
 }
@@ -230,15 +229,14 @@ static void change_object(
     sim_device *device, uint16_t store, bool removes, bool refused, sim_random *random) {
   sim_world *world = device->world;
   const sim_shown *shown = pick(device, store, random);
-  if (!shown) return;
-  char text[8192], object[8300];
-  sim_world_text(world, text, sizeof(text), device->user, world->creates++, random);
-  int size = snprintf(object, sizeof(object),
-      store == SIM_CHAT ? "{\"role\":\"user\",\"message\":\"%s\"}" : "{\"text\":\"%s\"}", text);
+  /* An update of a create that waits is a create still: it may be anything that one may. */
+  if (!shown || (refused && shown->state != SDB_RECORD_SYNCED)) return;
+  char object[SIM_OBJECT_MAX];
   sdb_replica_request request = {.kind = removes ? SDB_REPLICA_REMOVE : SDB_REPLICA_UPDATE,
       .store = store,
       .id = sdb_uuid_is_nil(shown->id) ? shown->client_id : shown->id};
-  if (!removes) request.object = sdb_slice_make(object, (size_t)size);
+  if (!removes)
+    request.object = sim_world_object(world, object, device->user, store, "user", random);
   if (refused) {
     ask(device, &request, (sim_ask){.kind = SIM_ASK_REFUSED});
     return;
@@ -262,9 +260,9 @@ static void push_refused(sim_device *device, sim_random *random) {
     return;
   }
   sdb_replica_request request = {.kind = SDB_REPLICA_PUSH, .store = SIM_CHAT};
-  request.object = sdb_slice_of(sim_chance(random, 500)
-                                    ? "{\"role\":\"assistant\",\"message\":\"u0.no\"}"
-                                    : "{\"role\":\"user\"}");
+  request.object =
+      sdb_slice_of(sim_chance(random, 500) ? "{\"role\":\"assistant\",\"message\":\"u0.no\"}"
+                                           : "{\"role\":\"user\"}");
   ask(device, &request, (sim_ask){.kind = SIM_ASK_REFUSED});
 }
 
@@ -281,8 +279,8 @@ bool sim_device_decide(sim_device *device, sim_random *random, bool discards) {
     sdb_status status = discards ? sdb_replica_discard(device->replica, client_id)
                                  : sdb_replica_retry(device->replica, client_id);
     if (status == SDB_OK && discards && push) push->discarded = true;
-    SIM_CHECK(status == SDB_OK || (!discards && status == SDB_CONFLICT), "a failed push",
-        "%s", sdb_status_name(status));
+    SIM_CHECK(status == SDB_OK || (!discards && status == SDB_CONFLICT), "a failed push", "%s",
+        sdb_status_name(status));
     return true;
   }
   return false;
@@ -305,8 +303,8 @@ static void read_something(sim_device *device, sim_random *random) {
 static void ask_older(sim_device *device, sim_random *random) {
   uint16_t store = sim_chance(random, 500) ? SIM_CHAT : SIM_NOTE;
   const sim_shown *shown = sim_chance(random, 500) ? pick(device, store, random) : NULL;
-  sdb_status status = sdb_replica_older(
-      device->replica, store, shown ? shown->id : NIL, 1 + sim_below(random, 20));
+  sdb_status status =
+      sdb_replica_older(device->replica, store, shown ? shown->id : NIL, 1 + sim_below(random, 20));
   SIM_CHECK(status == SDB_OK || status == SDB_NOT_FOUND || status == SDB_UNAVAILABLE,
       "older objects are asked for", "%s", sdb_status_name(status));
 }
@@ -323,14 +321,14 @@ static void toggle_online(sim_device *device) {
 static void burst(sim_device *device, sim_random *random) {
   uint32_t count = 5 + sim_below(random, 40);
   for (uint32_t i = 0; i < count; i++)
-    push_object(device, SIM_NOTE, "{\"text\":\"%s\"}", random);
+    push_object(device, SIM_NOTE, random);
 }
 
 void sim_device_act(sim_device *device, sim_action_kind kind, sim_random *random) {
   if (!device->replica) return;
   switch (kind) {
   case SIM_PUSH_NOTE:
-    push_object(device, SIM_NOTE, "{\"text\":\"%s\"}", random);
+    push_object(device, SIM_NOTE, random);
     break;
   case SIM_UPDATE_NOTE:
     change_object(device, SIM_NOTE, false, false, random);
@@ -339,13 +337,13 @@ void sim_device_act(sim_device *device, sim_action_kind kind, sim_random *random
     change_object(device, SIM_NOTE, true, false, random);
     break;
   case SIM_PUSH_CHAT:
-    push_object(device, SIM_CHAT, "{\"role\":\"user\",\"message\":\"%s\"}", random);
+    push_object(device, SIM_CHAT, random);
     break;
   case SIM_REMOVE_CHAT:
     change_object(device, SIM_CHAT, true, false, random);
     break;
   case SIM_SET_ACCOUNT:
-    push_object(device, SIM_ACCOUNT, "{\"name\":\"%s\"}", random);
+    push_object(device, SIM_ACCOUNT, random);
     break;
   case SIM_REMOVE_ACCOUNT:
     remove_account(device);

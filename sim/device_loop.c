@@ -35,8 +35,7 @@ static void connect_later(sim_device *device, sdb_slice token) {
                           memcmp(token.data, device->token, token.size) == 0),
       "a device shows its newest token", "%.*s", (int)token.size, token.data);
   device->connecting = true;
-  device->connect_at_ms =
-      world->now_ms + sim_wait(&device->random, world->plan.latency_ms + 1);
+  device->connect_at_ms = world->now_ms + sim_wait(&device->random, world->plan.latency_ms + 1);
 }
 
 static void carry_out(sim_device *device, const sdb_replica_output *output) {
@@ -73,7 +72,7 @@ static void carry_out(sim_device *device, const sdb_replica_output *output) {
   }
 }
 
-static bool take_completed(sim_device *device) {
+bool sim_device_take_completed(sim_device *device) {
   bool any = device->completed != NULL;
   while (device->completed) {
     sdb_local_op *list = device->completed;
@@ -91,7 +90,7 @@ void sim_device_drain(sim_device *device) {
   for (bool busy = true; busy; turns++) {
     SIM_CHECK(turns < IDLE_TURNS_MAX, "a turn ends", "%s", device->name);
     busy = sdb_replica_flush(device->replica, now_ms);
-    busy |= take_completed(device);
+    busy |= sim_device_take_completed(device);
     while (sdb_replica_next_output(device->replica, &output)) {
       carry_out(device, &output);
       busy = true;

@@ -13,8 +13,7 @@ void sim_ledger_free(sim_ledger *ledger) {
 }
 
 sim_push *sim_ledger_add(sim_ledger *ledger) {
-  ledger->pushes =
-      sim_grow(ledger->pushes, ledger->count, &ledger->capacity, sizeof(sim_push *));
+  ledger->pushes = sim_grow(ledger->pushes, ledger->count, &ledger->capacity, sizeof(sim_push *));
   sim_push *push = ledger->pushes[ledger->count] = sim_alloc(sizeof(*push));
   push->number = (uint32_t)ledger->count++;
   return push;
@@ -27,22 +26,24 @@ static uint64_t key_of(sdb_uuid id) {
   return (high ^ low) | 1;
 }
 
-void sim_ledger_accept(sim_ledger *ledger, sim_push *push, sdb_uuid client_id, uint64_t now_ms) {
-  SIM_CHECK(!push->accepted, "a push is answered once", "a second answer");
-  push->accepted = true;
-  push->accepted_ms = now_ms;
-  push->client_id = client_id;
-  sim_map_put(&ledger->by_client, key_of(client_id), push->number);
-}
-
 sim_push *sim_ledger_of_client(const sim_ledger *ledger, sdb_uuid client_id) {
   if (sdb_uuid_is_nil(client_id)) return NULL;
   uint32_t at = sim_map_get(&ledger->by_client, key_of(client_id));
   return at == SIM_MAP_NONE ? NULL : ledger->pushes[at];
 }
 
-void sim_ledger_lose(sim_ledger *ledger, const sim_model *model, uint32_t device,
-    uint64_t since_ms, bool all) {
+void sim_ledger_accept(sim_ledger *ledger, sim_push *push, sdb_uuid client_id, uint64_t now_ms) {
+  SIM_CHECK(!push->accepted, "a push is answered once", "a second answer");
+  /* An update of a create that was never sent goes into it. */
+  if (sim_ledger_of_client(ledger, client_id)) return;
+  push->accepted = true;
+  push->accepted_ms = now_ms;
+  push->client_id = client_id;
+  sim_map_put(&ledger->by_client, key_of(client_id), push->number);
+}
+
+void sim_ledger_lose(
+    sim_ledger *ledger, const sim_model *model, uint32_t device, uint64_t since_ms, bool all) {
   for (size_t i = 0; i < ledger->count; i++) {
     sim_push *push = ledger->pushes[i];
     if (push->device != device || !push->accepted) continue;

@@ -31,8 +31,8 @@ sim_push *sim_ledger_add(sim_ledger *ledger);
 void sim_ledger_accept(sim_ledger *ledger, sim_push *push, sdb_uuid client_id, uint64_t now_ms);
 sim_push *sim_ledger_of_client(const sim_ledger *ledger, sdb_uuid client_id); /* NULL: none */
 /* The device lost what it accepted from `since_ms` on (singular pushes: at any time). */
-void sim_ledger_lose(sim_ledger *ledger, const sim_model *model, uint32_t device,
-    uint64_t since_ms, bool all);
+void sim_ledger_lose(
+    sim_ledger *ledger, const sim_model *model, uint32_t device, uint64_t since_ms, bool all);
 /* Around a restore: what was stored before it and is not after it was rolled back. */
 void sim_ledger_before_restore(sim_ledger *ledger, const sim_model *model);
 void sim_ledger_after_restore(sim_ledger *ledger, const sim_model *model);

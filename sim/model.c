@@ -329,7 +329,7 @@ void sim_model_restored(sim_model *model) {
 void sim_model_tell(sim_model *model, sdb_seq seq) {
   const sim_entry *entry = sim_model_find(model, seq);
   SIM_CHECK(entry, "stored before said", "subscribers are told of an event that is not stored");
-  SIM_CHECK(!entry->told, "subscribers are told once", "%llx a second time",
-      (unsigned long long)seq);
+  SIM_CHECK(
+      !entry->told, "subscribers are told once", "%llx a second time", (unsigned long long)seq);
   model->entries[entry - model->entries].told = true;
 }

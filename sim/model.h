@@ -31,11 +31,11 @@ typedef struct sim_model {
   sim_entry *entries;
   size_t count, capacity;
   sim_map by_object, by_client;
-  sdb_seq last;                       /* the greatest that was given or reserved */
-  uint64_t clock_ms;                  /* of the newest write */
-  uint64_t numbers[SIM_USERS_MAX];    /* of the users in the storage; 0: not known */
-  size_t backup_count;                /* entries that the backup holds */
-  uint64_t late_doubles;              /* client ids stored again after the window */
+  sdb_seq last;                    /* the greatest that was given or reserved */
+  uint64_t clock_ms;               /* of the newest write */
+  uint64_t numbers[SIM_USERS_MAX]; /* of the users in the storage; 0: not known */
+  size_t backup_count;             /* entries that the backup holds */
+  uint64_t late_doubles;           /* client ids stored again after the window */
   uint32_t life;
 } sim_model;
 

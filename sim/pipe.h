@@ -13,10 +13,10 @@ typedef struct sim_piece sim_piece;
 
 typedef struct sim_pipe {
   sim_piece *first, **last;
-  size_t bytes;       /* on their way */
-  uint64_t ready_ms;  /* the newest piece's moment: none overtakes it */
-  bool cut;           /* nothing more goes in */
-  uint64_t end_ms;    /* when the reader learns that it has ended; SIM_NEVER: it goes on */
+  size_t bytes;      /* on their way */
+  uint64_t ready_ms; /* the newest piece's moment: none overtakes it */
+  bool cut;          /* nothing more goes in */
+  uint64_t end_ms;   /* when the reader learns that it has ended; SIM_NEVER: it goes on */
 } sim_pipe;
 
 void sim_pipe_init(sim_pipe *pipe);

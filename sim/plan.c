@@ -25,8 +25,7 @@ static void plan_devices(sim_plan *plan, sim_random *random, sim_storages storag
   plan->devices_count = plan->users + sim_below(random, SIM_DEVICES_MAX - plan->users + 1u);
   for (size_t i = 0; i < plan->devices_count; i++) {
     sim_plan_device *device = &plan->devices[i];
-    device->user =
-        (uint16_t)(i < plan->users ? i : sim_below(random, plan->users));
+    device->user = (uint16_t)(i < plan->users ? i : sim_below(random, plan->users));
     if (sim_chance(random, 300))
       device->token_mode = sim_chance(random, 500) ? SIM_TOKEN_AT_UPGRADE : SIM_TOKEN_IN_HELLO;
     device->on_disk = sim_chance(random, 300) && storages != SIM_ALL_MEMORY;
@@ -65,7 +64,8 @@ static void plan_actions(sim_plan *plan, sim_random *random) {
     while (at >= weights[kind])
       at -= weights[kind++];
     at_ms += sim_wait(random, sim_chance(random, 5) ? DAY_MS : gap_ms);
-    plan->actions[i] = (sim_action){at_ms, (sim_action_kind)kind, sim_random_of(plan->seed, 100 + i)};
+    plan->actions[i] =
+        (sim_action){at_ms, (sim_action_kind)kind, sim_random_of(plan->seed, 100 + i)};
   }
 }
 

@@ -57,7 +57,7 @@ typedef enum sim_action_kind {
 #define SIM_ACTION_NAME(name, text, weight) SIM_##name,
   SIM_ACTIONS(SIM_ACTION_NAME)
 #undef SIM_ACTION_NAME
-  SIM_ACTION_KINDS
+      SIM_ACTION_KINDS
 } sim_action_kind;
 
 const char *sim_action_text(sim_action_kind kind);
@@ -88,12 +88,12 @@ typedef struct sim_plan {
   uint16_t users;
   size_t devices_count;
   sim_plan_device devices[SIM_DEVICES_MAX];
-  bool on_disk;                   /* the server's storage */
-  uint32_t latency_ms;            /* of a message, at most */
-  uint32_t commit_ms, read_ms;    /* of the server's storage, at most */
-  uint32_t split_permille;        /* of arrivals that are split */
-  uint32_t text_bytes;            /* of an object, at most */
-  uint32_t stream_permille;       /* of chats that are answered by a stream */
+  bool on_disk;                /* the server's storage */
+  uint32_t latency_ms;         /* of a message, at most */
+  uint32_t commit_ms, read_ms; /* of the server's storage, at most */
+  uint32_t split_permille;     /* of arrivals that are split */
+  uint32_t text_bytes;         /* of an object, at most */
+  uint32_t stream_permille;    /* of chats that are answered by a stream */
   uint32_t output_soft_bytes, output_hard_bytes, pushes_per_second;
   uint64_t remember_ms, dedupe_ms;
   size_t actions_count;

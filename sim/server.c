@@ -32,8 +32,7 @@ sim_server *sim_server_new(sim_world *world) {
       .remember_removes_ms = plan->remember_ms,
       .dedupe_window_ms = plan->dedupe_ms,
       .seed = sim_random_next(&server->random)};
-  server->backend =
-      plan->on_disk ? sim_sqlite_backend(&options) : sim_memory_backend(&options);
+  server->backend = plan->on_disk ? sim_sqlite_backend(&options) : sim_memory_backend(&options);
   return server;
 }
 
@@ -152,4 +151,10 @@ void sim_server_restore(sim_server *server, uint64_t down_ms) {
   sim_ledger_before_restore(&world->ledger, &world->model);
   sim_model_restored(&world->model);
   sim_ledger_after_restore(&world->ledger, &world->model);
+}
+__attribute__((weak)) sim_backend *sim_sqlite_backend(const sim_backend_options *o) {
+  return sim_memory_backend(o);
+}
+__attribute__((weak)) sim_local *sim_sqlite_local(const sim_local_options *o) {
+  return sim_memory_local(o);
 }

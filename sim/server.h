@@ -43,10 +43,10 @@ typedef struct sim_server {
   uint64_t up_at_ms; /* while it is down */
   bool restores;     /* the next life is of the backup */
   bool has_backup;
-  bool ending;       /* what comes of its outputs does not matter any more */
+  bool ending;         /* what comes of its outputs does not matter any more */
   uint64_t well_at_ms; /* the disk; SIM_NEVER: it is well */
   unsigned commits_to_fail;
-  bool dies;         /* the next commit is its last */
+  bool dies; /* the next commit is its last */
   /* the storage */
   sdb_storage_port port;
   sdb_op *writes, **writes_end;
@@ -81,8 +81,7 @@ void sim_server_restore(sim_server *server, uint64_t down_ms);
 /* ---- turns ---- */
 
 /* The connection was made; false: it is refused. */
-bool sim_server_on_connect(
-    sim_server *server, sim_conn *conn, sdb_slice user, uint64_t expires_ms);
+bool sim_server_on_connect(sim_server *server, sim_conn *conn, sdb_slice user, uint64_t expires_ms);
 void sim_server_on_message(sim_server *server, sim_conn *conn, sdb_slice message);
 void sim_server_on_closed(sim_server *server, sim_conn *conn);
 void sim_server_on_output_level(sim_server *server, sim_conn *conn);
@@ -92,8 +91,7 @@ uint64_t sim_server_due_ms(const sim_server *server);
 void sim_server_run(sim_server *server);
 
 /* Whose token it is; empty: nobody's, or it is over. */
-sdb_slice sim_server_identify(
-    const sim_server *server, sdb_slice token, uint64_t *expires_ms);
+sdb_slice sim_server_identify(const sim_server *server, sdb_slice token, uint64_t *expires_ms);
 
 /* ---- the storage ---- */
 

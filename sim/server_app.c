@@ -37,18 +37,13 @@ static uint16_t some_user(const sim_server *server, sim_random *random) {
 /* ---- pushes ---- */
 
 void sim_app_put(sim_server *server, sim_random *random) {
-  sim_world *world = server->world;
+  static const uint16_t STORES[] = {SIM_ACCOUNT, SIM_CHAT, SIM_NOTE, SIM_NOTE};
+  char object[SIM_OBJECT_MAX];
   uint16_t user = some_user(server, random);
-  char text[8192], object[8300];
-  sim_world_text(world, text, sizeof(text), user, world->creates++, random);
-  sdb_request request = {.kind = SDB_REQUEST_PUT};
-  uint32_t which = sim_below(random, 4);
-  request.store = which == 0 ? SIM_ACCOUNT : which == 1 ? SIM_CHAT : SIM_NOTE;
-  const char *format = which == 0   ? "{\"name\":\"%s\"}"
-                       : which == 1 ? "{\"role\":\"assistant\",\"message\":\"%s\"}"
-                                    : "{\"text\":\"%s\"}";
-  int size = snprintf(object, sizeof(object), format, text);
-  request.object = sdb_slice_make(object, (size_t)size);
+  sdb_request request = {
+      .kind = SDB_REQUEST_PUT, .store = STORES[sim_below(random, SDB_COUNT_OF(STORES))]};
+  request.object =
+      sim_world_object(server->world, object, user, request.store, "assistant", random);
   ask(server, &request, (sim_app_request){.user = user});
 }
 
@@ -63,18 +58,16 @@ static const sim_entry *some_object(const sim_server *server, sim_random *random
 }
 
 void sim_app_change(sim_server *server, sim_random *random, bool removes) {
+  char object[SIM_OBJECT_MAX];
   sim_world *world = server->world;
   const sim_entry *entry = some_object(server, random);
   if (!entry) return;
-  char text[8192], object[8300];
-  sim_world_text(world, text, sizeof(text), entry->user, world->creates++, random);
   sdb_request request = {.kind = removes ? SDB_REQUEST_REMOVE : SDB_REQUEST_PUT,
       .store = entry->store,
       .id = sdb_seq_to_uuid(entry->object, world->model.key)};
-  const char *format = entry->store == SIM_CHAT ? "{\"role\":\"assistant\",\"message\":\"%s\"}"
-                                                : "{\"text\":\"%s\"}";
-  int size = snprintf(object, sizeof(object), format, text);
-  if (!removes) request.object = sdb_slice_make(object, (size_t)size);
+  if (!removes)
+    request.object =
+        sim_world_object(world, object, entry->user, entry->store, "assistant", random);
   ask(server, &request, (sim_app_request){.user = entry->user});
 }
 
@@ -113,8 +106,7 @@ void sim_app_stream(sim_server *server, uint16_t user) {
       .store = SIM_CHAT,
       .partial = stream->handle,
       .object = sdb_slice_make(object, (size_t)size)};
-  ask(server, &request,
-      (sim_app_request){.user = user, .stream = (uint32_t)(stream->handle - 1)});
+  ask(server, &request, (sim_app_request){.user = user, .stream = (uint32_t)(stream->handle - 1)});
 }
 
 static void end_stream(sim_server *server, sim_stream *stream) {
@@ -122,8 +114,8 @@ static void end_stream(sim_server *server, sim_stream *stream) {
   if (sim_chance(&server->random, 200)) request.kind = SDB_REQUEST_PARTIAL_ABORT;
   request.store = SIM_CHAT;
   stream->next_ms = SIM_NEVER;
-  ask(server, &request, (sim_app_request){
-                            .user = stream->user, .stream = (uint32_t)(stream->handle - 1)});
+  ask(server, &request,
+      (sim_app_request){.user = stream->user, .stream = (uint32_t)(stream->handle - 1)});
 }
 
 static void next_word(sim_server *server, sim_stream *stream) {
@@ -140,8 +132,8 @@ static void next_word(sim_server *server, sim_stream *stream) {
       .partial = stream->handle,
       .field = sdb_slice_of("message"),
       .text = word};
-  ask(server, &request, (sim_app_request){
-                            .user = stream->user, .stream = (uint32_t)(stream->handle - 1)});
+  ask(server, &request,
+      (sim_app_request){.user = stream->user, .stream = (uint32_t)(stream->handle - 1)});
 }
 
 /* ---- answers ---- */
@@ -259,8 +251,7 @@ void sim_app_run(sim_server *server) {
 /* Each client's event that a life stored has been told by its end, unless it ended too early. */
 void sim_app_end(sim_server *server) {
   sim_streams *streams = &server->world->streams;
-  SIM_CHECK(server->requests == 0, "a request is answered once", "%zu were not",
-      server->requests);
+  SIM_CHECK(server->requests == 0, "a request is answered once", "%zu were not", server->requests);
   for (size_t i = 0; i < streams->count; i++) {
     if (streams->items[i].open) streams->items[i].aborted = true;
     streams->items[i].open = false;

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CATCH_UP_BYTES_MAX (2 * SDB_PAGE_BYTES_MAX) /* over the soft limit: a page that was asked for */
+#define CATCH_UP_BYTES_MAX                                                                         \
+  (2 * SDB_PAGE_BYTES_MAX) /* over the soft limit: a page that was asked for */
 
 bool sim_server_on_connect(
     sim_server *server, sim_conn *conn, sdb_slice user, uint64_t expires_ms) {
@@ -15,8 +16,8 @@ bool sim_server_on_connect(
   conn->peer = sdb_hub_on_connect(server->hub, user, expires_ms, conn, wall_ms);
   if (!conn->peer) return false;
   conn->expires_ms = expires_ms;
-  sim_wire_init(&conn->wire, &server->world->model, &server->world->streams,
-      conn->device->user, server->epoch);
+  sim_wire_init(&conn->wire, &server->world->model, &server->world->streams, conn->device->user,
+      server->epoch);
   return true;
 }
 
@@ -59,8 +60,7 @@ static void on_authenticate(sim_server *server, const sdb_hub_output *output) {
   uint64_t expires_ms = 0;
   sdb_slice user = read_token(server, output->text, &expires_ms);
   if (user.size > 0) conn->expires_ms = expires_ms;
-  sdb_hub_on_identity(
-      server->hub, output->peer, user, expires_ms, sim_server_wall_ms(server));
+  sdb_hub_on_identity(server->hub, output->peer, user, expires_ms, sim_server_wall_ms(server));
 }
 
 static void check_limits(const sim_server *server, const sim_conn *conn) {

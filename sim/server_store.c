@@ -13,8 +13,8 @@ static void get_stats(void *self, sdb_storage_stats *stats) {
 }
 
 static void add_parcel(sim_server *server, uint64_t at_ms, bool carried_out, sdb_op *list) {
-  server->parcels = sim_grow(server->parcels, server->parcels_count, &server->parcels_capacity,
-      sizeof(*server->parcels));
+  server->parcels = sim_grow(
+      server->parcels, server->parcels_count, &server->parcels_capacity, sizeof(*server->parcels));
   server->parcels[server->parcels_count++] = (sim_parcel){at_ms, carried_out, list};
 }
 
@@ -230,8 +230,8 @@ static void give_up(sdb_op *list) {
 void sim_store_finish(sim_server *server, bool carries_out) {
   for (;;) {
     while (carries_out && server->writes)
-      commit_group(server, server->writes_count < SIM_GROUP_MAX ? server->writes_count
-                                                                : SIM_GROUP_MAX);
+      commit_group(
+          server, server->writes_count < SIM_GROUP_MAX ? server->writes_count : SIM_GROUP_MAX);
     sdb_op *writes = server->writes;
     server->writes = NULL;
     server->writes_end = &server->writes;
@@ -282,8 +282,7 @@ static void find_events(sim_server *server, found *f, uint16_t user, uint16_t st
   f->memory[f->memory_count++] = page.memory;
 }
 
-static bool is_it(
-    const found *f, size_t at, const sim_asked *asked, const sim_expected *expected) {
+static bool is_it(const found *f, size_t at, const sim_asked *asked, const sim_expected *expected) {
   const sdb_stored_event *event = &f->events[at];
   bool removed = asked->action == SDB_ACTION_DELETE;
   uint16_t store = removed ? expected->current->store : asked->store;
@@ -320,8 +319,7 @@ static bool settle(sim_server *server, found *f, size_t doubt_at) {
   if (expected.status != SDB_OK || expected.duplicate) return true;
   size_t at = f->count;
   for (size_t i = 0; i < f->count; i++) {
-    if (is_it(f, i, asked, &expected) &&
-        (at == f->count || f->events[i].seq < f->events[at].seq))
+    if (is_it(f, i, asked, &expected) && (at == f->count || f->events[i].seq < f->events[at].seq))
       at = i;
   }
   if (at < f->count) {

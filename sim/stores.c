@@ -1,7 +1,7 @@
 /* sim/stores.c: see stores.h. The chat is the brief's: users create and remove, nobody updates. */
 #include "sim/stores.h"
-#include "sim/failure.h"
 #include "platform/platform.h"
+#include "sim/failure.h"
 #include <syncdb/object.h>
 
 static sdb_status chat_rule(

@@ -11,8 +11,8 @@ sim_stream *sim_stream_begin(sim_streams *streams, uint16_t user) {
       sim_grow(streams->items, streams->count, &streams->capacity, sizeof(*streams->items));
   sim_stream *stream = &streams->items[streams->count++];
   *stream = (sim_stream){.handle = streams->count, .user = user, .open = true};
-  stream->size = (size_t)snprintf(
-      stream->text, sizeof(stream->text), "u%u.s%zu:", user, streams->count - 1);
+  stream->size =
+      (size_t)snprintf(stream->text, sizeof(stream->text), "u%u.s%zu:", user, streams->count - 1);
   return stream;
 }
 

@@ -21,10 +21,10 @@ typedef struct sim_wire {
   const sim_streams *streams;
   uint16_t user;
   sdb_uuid epoch;
-  bool greeted;
+  bool greeted, fetched;
   sdb_seq head[SIM_STORES]; /* as the server_hello told */
   sdb_seq last_live;
-  sim_map sent;   /* the newest event of each object: its entry */
+  sim_map sent;   /* the newest event of each object: twice its entry, plus 1 for an answer */
   sim_map pushed; /* client ids that came on this connection */
   sim_wire_partial partials[SIM_WIRE_PARTIALS];
   size_t partials_count;

@@ -5,20 +5,30 @@
 #include "sim/server.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DAY_MS ((uint64_t)24 * 3600 * 1000)
 #define CONNS_BYTES_MAX ((size_t)32 << 20)
 #define REST_MAX_S 3600            /* of the world's time, after the last fault */
 #define STEPS_AT_ONCE_MAX 1000000u /* at one moment: more is a livelock */
 
-size_t sim_world_text(sim_world *world, char *to, size_t capacity, uint16_t user, uint64_t number,
-    sim_random *random) {
-  size_t bytes = sim_below(random, world->plan.text_bytes);
-  int size = snprintf(to, capacity, "u%u.n%llu ", user, (unsigned long long)number);
-  while (bytes-- > 0 && (size_t)size + 1 < capacity)
-    to[size++] = 'x';
-  to[size] = 0;
-  return (size_t)size;
+sdb_slice sim_world_object(sim_world *world, char *to, uint16_t user, uint16_t store,
+    const char *role, sim_random *random) {
+  static const char PADDING[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+  char name[32];
+  snprintf(name, sizeof(name), "u%u.n%zu ", user, world->creates++);
+  int size;
+  if (store == SIM_CHAT)
+    size = snprintf(to, SIM_OBJECT_MAX, "{\"role\":\"%s\",\"message\":\"%s", role, name);
+  else
+    size = snprintf(to, SIM_OBJECT_MAX, "{\"%s\":\"%s", store == SIM_NOTE ? "text" : "name", name);
+  for (size_t left = sim_below(random, world->plan.text_bytes), some; left > 0; left -= some) {
+    some = left < sizeof(PADDING) - 1 ? left : sizeof(PADDING) - 1;
+    memcpy(to + size, PADDING, some);
+    size += (int)some;
+  }
+  memcpy(to + size, "\"}", 2);
+  return sdb_slice_make(to, (size_t)size + 2);
 }
 
 /* ---- time ---- */
@@ -232,8 +242,7 @@ static void begin(sim_world *world, uint64_t seed, sim_storages storages) {
   world->random = sim_random_of(seed, 3);
   sim_memory_init(&world->memory, "the connections", CONNS_BYTES_MAX);
   world->server = sim_server_new(world);
-  sim_model_init(
-      &world->model, (sdb_uuid){{0}}, world->plan.remember_ms, world->plan.dedupe_ms);
+  sim_model_init(&world->model, (sdb_uuid){{0}}, world->plan.remember_ms, world->plan.dedupe_ms);
   sim_server_start(world->server);
   world->model.key = world->server->port.database;
   for (uint32_t i = 0; i < world->plan.devices_count; i++) {
@@ -255,8 +264,17 @@ static void heal(sim_world *world) {
     sim_device_heal(world->devices[i]);
 }
 
+/* Nothing is on its way, and both ends of each connection are there. */
+static bool is_quiet(const sim_world *world) {
+  bool quiet = sim_app_due_ms(world->server) == SIM_NEVER && world->server->requests == 0 &&
+               sim_store_due_ms(world->server) == SIM_NEVER;
+  for (const sim_conn *conn = world->conns; conn; conn = conn->next)
+    quiet &= conn->peer && conn->device && sim_conn_due_ms(conn) == SIM_NEVER;
+  return quiet;
+}
+
 static bool is_at_rest(sim_world *world) {
-  bool rests = sim_app_due_ms(world->server) == SIM_NEVER && world->server->requests == 0;
+  bool rests = is_quiet(world);
   for (size_t i = 0; i < world->plan.devices_count; i++) {
     sim_device *device = world->devices[i];
     rests &= sim_device_is_at_rest(device);

@@ -50,8 +50,11 @@ void sim_world_live(uint64_t seed, sim_storages storages, const sim_mask *mask, 
 /* Until there is nothing due before `until_ms`; moves the time there. */
 void sim_world_run_until(sim_world *world, uint64_t until_ms);
 
-/* A text for an object that names its user and its number. */
-size_t sim_world_text(sim_world *world, char *to, size_t capacity, uint16_t user, uint64_t number,
-    sim_random *random);
+#define SIM_OBJECT_MAX 8192
+
+/* A new object of a user's store, which names its user and has a number of its own, in `to` (of
+ * SIM_OBJECT_MAX bytes). */
+sdb_slice sim_world_object(sim_world *world, char *to, uint16_t user, uint16_t store,
+    const char *role, sim_random *random);
 
 #endif
