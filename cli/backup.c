@@ -12,6 +12,7 @@ static const char HELP[] =
     "\n"
     "Copies a database to FILE: all that was committed when the copy began. A server may be\n"
     "running on it. FILE must not exist; it appears only when the copy is complete and on disk.\n"
+    "When a server opens FILE, its devices start over: they may have seen more than it holds.\n"
     "\n"
     "  --db URL  sqlite://PATH\n"
     "  --help    this text\n"

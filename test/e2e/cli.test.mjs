@@ -148,7 +148,7 @@ test('inspect tells users, objects and removes, and checks the file', async (t) 
   const { code, stdout } = await run(['inspect', '--db', db, '--json']);
   assert.equal(code, 0);
   const { users, objects, removes, format, intact, stores } = JSON.parse(stdout);
-  assert.deepEqual([users, objects, removes, format, intact], [1, 1, 1, 1, true]);
+  assert.deepEqual([users, objects, removes, format, intact], [1, 1, 1, 2, true]);
   const note = stores.find((store) => store.name === 'note');
   assert.deepEqual([note.type, note.objects, note.removes], ['event', 1, 1]);
 });
