@@ -66,22 +66,30 @@ void sim_ledger_after_restore(sim_ledger *ledger, const sim_model *model) {
   }
 }
 
+/* Whether the object that it changes or removes is not there any more. */
+static bool is_gone(const sim_push *push, const sim_model *model) {
+  sdb_seq object = 0;
+  if (push->target) {
+    const sim_entry *made = sim_model_of_client(model, push->target->client_id);
+    if (!made) return true;
+    object = made->object;
+  } else if (!sdb_seq_from_uuid(push->object, model->key, &object)) {
+    return true;
+  }
+  for (size_t i = model->count; i-- > 0;) {
+    const sim_entry *entry = &model->entries[i];
+    if (entry->object == object && entry->user == push->user) return entry->removed;
+  }
+  return true;
+}
+
 /* Whether it may be missing from the log although the device kept it. */
 static bool need_not_be_stored(const sim_push *push, const sim_model *model) {
   if (push->lost || push->discarded || push->removed || push->rolled_back) return true;
-  if (push->action != SDB_ACTION_DELETE) return false;
-  /* Removing what is gone already is done. */
-  if (push->target && need_not_be_stored(push->target, model)) return true;
-  for (size_t i = model->count; i-- > 0;) {
-    const sim_entry *entry = &model->entries[i];
-    bool same = entry->store == push->store && entry->user == push->user && entry->current;
-    if (!same) continue;
-    sdb_uuid id = sdb_seq_to_uuid(entry->object, model->key);
-    bool named = push->target ? sdb_uuid_equal(entry->client_id, push->target->client_id)
-                              : sdb_uuid_equal(id, push->object);
-    if (named || SIM_SINGULAR(push->store)) return entry->removed;
-  }
-  return true;
+  if (push->action == SDB_ACTION_CREATE) return false;
+  /* What is not there cannot be changed, and to remove it is done already; of a singular store's
+   * object nobody knows later what it was. */
+  return SIM_SINGULAR(push->store) || is_gone(push, model);
 }
 
 void sim_ledger_check(const sim_ledger *ledger, const sim_model *model) {

@@ -198,7 +198,6 @@ static void check_duplicate(
 }
 
 void sim_model_wrote(sim_model *model, const sim_asked *asked, const sdb_op_write *op) {
-  if (op->now_ms > model->clock_ms) model->clock_ms = op->now_ms;
   sim_expected expected = sim_model_expect(model, asked);
   sdb_status status = op->op.status;
   if (status == SDB_OK && op->duplicate) {

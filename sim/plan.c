@@ -43,7 +43,9 @@ static void plan_conditions(sim_plan *plan, sim_random *random) {
   plan->text_bytes = sim_chance(random, 100) ? 6000 : 40;
   plan->stream_permille = sim_below(random, 500);
   plan->output_soft_bytes = sim_chance(random, 300) ? 2000 : 64 * 1024;
-  plan->output_hard_bytes = plan->output_soft_bytes * (sim_chance(random, 300) ? 8 : 100);
+  /* Room for a page, or nobody could catch up. */
+  plan->output_hard_bytes =
+      plan->output_soft_bytes + (sim_chance(random, 300) ? 256 * 1024 : 4 * 1024 * 1024);
   plan->pushes_per_second = sim_chance(random, 100) ? 5 : 0;
   plan->remember_ms = sim_chance(random, 300) ? 2 * HOUR_MS : 90 * DAY_MS;
   plan->dedupe_ms = sim_chance(random, 300) ? 7 * DAY_MS : 60 * DAY_MS;

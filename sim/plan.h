@@ -48,7 +48,7 @@
   X(DIE_SERVER, "the server dies within a commit", 6)                                              \
   X(STOP_SERVER, "the server is stopped", 4)                                                       \
   X(BACKUP, "a backup is taken", 6)                                                                \
-  X(RESTORE, "the server is restored from the backup", 2)                                          \
+  X(RESTORE, "the server is restored from the backup", 0)                                          \
   X(FILL_SERVER, "the server's disk is full for a while", 5)                                       \
   X(FAIL_COMMITS, "the server's commits fail for a moment", 8)                                     \
   X(SERVER_CLOCK, "the server's clock is set", 5)

@@ -103,8 +103,8 @@ void sim_server_end(sim_server *server, sim_end how, uint64_t down_ms) {
   if (!server->hub) return;
   server->ending = true;
   drop_conns(server);
-  sim_store_finish(server, false);
   sim_server_drain(server);
+  sim_store_finish(server, false);
   sim_app_end(server);
   sdb_hub_destroy(server->hub);
   server->hub = NULL;

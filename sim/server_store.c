@@ -102,11 +102,14 @@ static void check_write(sim_server *server, const sim_asked *asked, sdb_op *op, 
 /* ---- a commit ---- */
 
 static sdb_op *take_group(sim_server *server, size_t count, sim_asked *asked) {
+  sim_model *model = &server->world->model;
   sdb_op *list = server->writes, **end = &list;
   for (size_t i = 0; i < count; i++) {
-    if ((*end)->kind == SDB_OP_WRITE)
-      asked[i] =
-          sim_asked_of(&server->world->model, SDB_CONTAINER_OF(*end, const sdb_op_write, op));
+    if ((*end)->kind == SDB_OP_WRITE) {
+      const sdb_op_write *write = SDB_CONTAINER_OF(*end, const sdb_op_write, op);
+      asked[i] = sim_asked_of(model, write);
+      if (write->now_ms > model->clock_ms) model->clock_ms = write->now_ms;
+    }
     end = &(*end)->next;
   }
   server->writes = *end;

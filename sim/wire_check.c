@@ -140,8 +140,8 @@ static void check_order(sim_wire *wire, const sim_entry *entry, bool answer, sdb
    * on its way. */
   bool may_repeat = again && (answer || mark % 2 == 1 || wire->fetched);
   SIM_CHECK(mark == SIM_MAP_NONE || at > before || may_repeat, "never stale after fresh",
-      "behind %llx: %.*s", (unsigned long long)wire->model->entries[before].seq,
-      (int)message.size, message.data);
+      "behind %llx: %.*s", (unsigned long long)wire->model->entries[before].seq, (int)message.size,
+      message.data);
   sim_map_put(&wire->sent, sent_key(entry), at * 2 + answer);
   if (entry->seq <= wire->head[entry->store]) {
     wire->catch_up_bytes += message.size;
