@@ -107,7 +107,7 @@ test('a device that a restored server has gone past shows what that has', async 
   assert.deepEqual([...shown].sort(), expected);
 });
 
-test('heads of before the restore are answered with reset, those of after it are not', async (t) => {
+test('heads of before a restore are answered with reset, those of after it are not', async (t) => {
   const server = await startServer(t);
   const writer = await connectSynced(t, server, 'ada', ALL);
   const first = await writer.pushed('note', { text: 'in the backup' });
