@@ -111,14 +111,18 @@ void sim_conn_drop_server(sim_conn *conn, sim_random *random) {
 
 /* ---- arriving ---- */
 
+/* A server that does not read learns of the end all the same: by what it writes. */
+static uint64_t server_due_ms(const sim_conn *conn) {
+  if (!conn->peer) return SIM_NEVER;
+  uint64_t due_ms = conn->paused ? conn->to_server.end_ms : sim_pipe_due_ms(&conn->to_server);
+  uint64_t refused_ms = conn->device ? SIM_NEVER : sim_pipe_due_ms(&conn->to_device);
+  return refused_ms < due_ms ? refused_ms : due_ms;
+}
+
 uint64_t sim_conn_due_ms(const sim_conn *conn) {
-  uint64_t due_ms = SIM_NEVER;
-  if (conn->peer && !conn->paused) due_ms = sim_pipe_due_ms(&conn->to_server);
-  if (conn->device) {
-    uint64_t at_ms = sim_pipe_due_ms(&conn->to_device);
-    if (at_ms < due_ms) due_ms = at_ms;
-  }
-  return due_ms;
+  uint64_t due_ms = server_due_ms(conn);
+  uint64_t at_ms = conn->device ? sim_pipe_due_ms(&conn->to_device) : SIM_NEVER;
+  return at_ms < due_ms ? at_ms : due_ms;
 }
 
 static size_t take(struct sim_world *world, sim_pipe *pipe, char **bytes) {
@@ -165,6 +169,10 @@ static void at_device(sim_conn *conn) {
 
 void sim_conn_run(sim_conn *conn) {
   uint64_t now_ms = conn->world->now_ms;
-  if (conn->peer && !conn->paused && sim_pipe_due_ms(&conn->to_server) <= now_ms) at_server(conn);
+  bool reads = conn->peer && !conn->paused && sim_pipe_due_ms(&conn->to_server) <= now_ms;
+  if (reads)
+    at_server(conn);
+  else if (server_due_ms(conn) <= now_ms)
+    sim_server_on_closed(conn->world->server, conn);
   if (conn->device && sim_pipe_due_ms(&conn->to_device) <= now_ms) at_device(conn);
 }

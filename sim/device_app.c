@@ -145,9 +145,13 @@ static void on_pushed(sim_device *device, sim_ask *what, const sdb_replica_outpu
   SIM_TRACE(world->now_ms, device->name, "push %u: %s, client id ...%02x%02x", what->push->number,
       sdb_status_name(output->status), output->client_id.bytes[14], output->client_id.bytes[15]);
   if (output->status == SDB_OK) {
+    /* The create that it changes was answered before it. */
+    what->push->target = sim_ledger_of_client(&world->ledger, what->push->target_client);
     sim_ledger_accept(&world->ledger, what->push, output->client_id, world->now_ms);
+    /* With a create that was never sent goes all that was made of it. */
     sim_push *target = what->push->target;
-    if (target && what->push->action == SDB_ACTION_DELETE) target->removed = true;
+    for (; target && what->push->action == SDB_ACTION_DELETE; target = target->target)
+      target->removed = true;
     return;
   }
   bool bad_disk = device->slow_ms != 0 || device->attach_at_ms != SIM_NEVER;
@@ -243,8 +247,7 @@ static void change_object(
   }
   sim_push *push = new_push(device, store, removes ? SDB_ACTION_DELETE : SDB_ACTION_UPDATE);
   push->object = shown->id;
-  if (sdb_uuid_is_nil(shown->id))
-    push->target = sim_ledger_of_client(&world->ledger, shown->client_id);
+  if (sdb_uuid_is_nil(shown->id)) push->target_client = shown->client_id;
   ask(device, &request, (sim_ask){.kind = SIM_ASK_PUSH, .push = push});
 }
 

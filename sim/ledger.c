@@ -39,7 +39,8 @@ void sim_ledger_accept(sim_ledger *ledger, sim_push *push, sdb_uuid client_id, u
   push->accepted = true;
   push->accepted_ms = now_ms;
   push->client_id = client_id;
-  sim_map_put(&ledger->by_client, key_of(client_id), push->number);
+  if (!sdb_uuid_is_nil(client_id))
+    sim_map_put(&ledger->by_client, key_of(client_id), push->number);
 }
 
 void sim_ledger_lose(
@@ -87,6 +88,7 @@ static bool is_gone(const sim_push *push, const sim_model *model) {
 static bool need_not_be_stored(const sim_push *push, const sim_model *model) {
   if (push->lost || push->discarded || push->removed || push->rolled_back) return true;
   if (push->action == SDB_ACTION_CREATE) return false;
+  if (push->target && need_not_be_stored(push->target, model)) return true;
   /* What is not there cannot be changed, and to remove it is done already; of a singular store's
    * object nobody knows later what it was. */
   return SIM_SINGULAR(push->store) || is_gone(push, model);

@@ -11,7 +11,8 @@ typedef struct sim_push {
   uint32_t number, device;
   uint16_t user, store;
   sdb_action action;
-  sdb_uuid client_id, object; /* client_id: known once it was accepted */
+  sdb_uuid client_id; /* known once it was accepted; nil: it took back what was never sent */
+  sdb_uuid object, target_client;
   uint64_t accepted_ms;
   bool accepted;    /* the device said that it is kept */
   bool lost;        /* what the device keeps it in was lost since, or may have been */

@@ -152,7 +152,7 @@ void sim_server_drain(sim_server *server) {
       any = true;
     }
     sdb_hub_flush(server->hub);
-    if (any && !server->ending) look_after_conns(server);
+    if (!server->ending) look_after_conns(server);
   }
 }
 
