@@ -6,7 +6,7 @@
  */
 #include "platform/platform.h"
 #include "sim/backend.h"
-#include "sim/draw.h"
+#include "sim/random.h"
 #include "storage/memory/memory_storage.h"
 #include <limits.h>
 
@@ -18,6 +18,7 @@ typedef struct memory_backend {
   sim_disk_fault fault;
   unsigned die_within;
   bool is_open, dead;
+  sim_random random;
 } memory_backend;
 
 static memory_backend *of(sim_backend *base) {
@@ -101,18 +102,26 @@ static sdb_status back_up(sim_backend *base) {
   memory_backend *self = of(base);
   SDB_ASSERT(self->is_open);
   sdb_memory_storage *taken;
-  sdb_status status = sdb_memory_storage_copy(self->storage, &taken);
+  sdb_uuid epoch = sdb_memory_storage_port(self->storage)->epoch;
+  sdb_status status = sdb_memory_storage_copy(self->storage, epoch, &taken);
   if (status != SDB_OK) return status;
   sdb_memory_storage_destroy(self->backup);
   self->backup = taken;
   return SDB_OK;
 }
 
+static sdb_uuid draw_id(sim_random *random) {
+  uint64_t drawn[2] = {sim_random_next(random) | 1, sim_random_next(random)};
+  sdb_uuid id;
+  memcpy(id.bytes, drawn, sizeof(id.bytes));
+  return id;
+}
+
 static void restore(sim_backend *base) {
   memory_backend *self = of(base);
   SDB_ASSERT(!self->is_open && self->backup);
   sdb_memory_storage *restored = NULL;
-  sdb_status status = sdb_memory_storage_copy(self->backup, &restored);
+  sdb_status status = sdb_memory_storage_copy(self->backup, draw_id(&self->random), &restored);
   SDB_ASSERT(status == SDB_OK);
   sdb_memory_storage_destroy(self->storage);
   self->storage = restored;
@@ -123,13 +132,6 @@ static void destroy(sim_backend *base) {
   sdb_memory_storage_destroy(self->storage);
   sdb_memory_storage_destroy(self->backup);
   sdb_mem_free(sdb_platform_mem(), self);
-}
-
-static sdb_uuid draw_id(uint64_t seed) {
-  uint64_t drawn[2] = {sim_draw(&seed) | 1, sim_draw(&seed)};
-  sdb_uuid id;
-  memcpy(id.bytes, drawn, sizeof(id.bytes));
-  return id;
 }
 
 sim_backend *sim_memory_backend(const sim_backend_options *options) {
@@ -145,13 +147,14 @@ sim_backend *sim_memory_backend(const sim_backend_options *options) {
       .back_up = back_up,
       .restore = restore,
       .destroy = destroy};
+  self->random = sim_random_of(options->seed, 0);
   sdb_memory_storage_options memory;
   sdb_memory_storage_options_init(&memory);
   memory.mem = sdb_platform_mem();
   memory.stores = options->stores;
   memory.stores_count = options->stores_count;
   memory.sink = (sdb_storage_sink){self, on_completed};
-  memory.database = draw_id(options->seed);
+  memory.database = draw_id(&self->random);
   memory.remember_removes_ms = options->remember_removes_ms;
   memory.dedupe_window_ms = options->dedupe_window_ms;
   sdb_status status = sdb_memory_storage_create(&memory, &self->storage);

@@ -116,7 +116,8 @@ static sdb_status replace_file(sdb_client *client, sdb_error *error) {
   bool damaged;
   sdb_status status = save_pushes(client, &saved, error);
   if (status == SDB_OK)
-    status = sdb_sqlite_local_set_aside(client->mem, client->path, sdb_platform_now_ms(), error);
+    status = sdb_sqlite_local_set_aside(
+        &SDB_SYSTEM, client->mem, client->path, sdb_platform_now_ms(), error);
   if (status != SDB_OK) return status;
   snprintf(storage->damage, sizeof(storage->damage),
       "the local file was damaged: it is kept beside a new one, and %zu unsynced pushes were saved",

@@ -467,8 +467,8 @@ static void what_stands_around_a_lost_page_is_saved(void **state) {
 
 static void set_aside(local_fixture *f, uint64_t now_ms, sdb_status expected) {
   sdb_error error;
-  sdb_status status =
-      sdb_sqlite_local_set_aside(sdb_platform_mem(), local_of(f)->options.path, now_ms, &error);
+  sdb_status status = sdb_sqlite_local_set_aside(
+      &SDB_SYSTEM, sdb_platform_mem(), local_of(f)->options.path, now_ms, &error);
   assert_int_equal(status, expected);
 }
 

@@ -50,15 +50,31 @@ static void open_again(sqlite_held *held, sdb_storage_sink sink) {
   if (status != SDB_OK) fail_msg("%s", error.message);
 }
 
-static void *open_fresh(sdb_storage_sink sink) {
+static sqlite_held *make_fresh(sdb_storage_sink sink) {
   failing_vfs_install();
   sqlite_held *held = calloc(1, sizeof(*held));
   assert_non_null(held);
   make_folder(held->folder);
   snprintf(held->path, sizeof(held->path), "%s/test.sqlite", held->folder);
   held->options = sqlite_options(held->path, sink);
+  return held;
+}
+
+static void *open_fresh(sdb_storage_sink sink) {
+  sqlite_held *held = make_fresh(sink);
   open_again(held, sink);
   return held;
+}
+
+static void *open_by_hand(sdb_storage_sink sink) {
+  sqlite_held *held = make_fresh(sink);
+  held->options.by_hand = true;
+  open_again(held, sink);
+  return held;
+}
+
+static void run_by_hand(void *storage) {
+  sdb_sqlite_run(((sqlite_held *)storage)->storage);
 }
 
 static const sdb_storage_port *port(void *storage) {
@@ -99,6 +115,9 @@ static void destroy(void *storage) {
 
 const conformance_kind SQLITE_KIND = {
     "sqlite", open_fresh, port, reopen, fail_writes, NULL, destroy};
+
+const conformance_kind SQLITE_BY_HAND_KIND = {
+    "sqlite by hand", open_by_hand, port, reopen, fail_writes, run_by_hand, destroy};
 
 int64_t sql(const char *path, const char *text) {
   sqlite3 *db;

@@ -14,6 +14,8 @@ typedef struct sqlite_held {
 
 /* Opens fresh ones with generations of 64 events; `fail` makes the disk full. */
 extern const conformance_kind SQLITE_KIND;
+/* The same without threads. */
+extern const conformance_kind SQLITE_BY_HAND_KIND;
 
 static inline sqlite_held *sqlite_of(fixture *f) {
   return f->storage;

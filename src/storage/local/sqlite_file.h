@@ -113,11 +113,6 @@ static inline void sdb_file_bind_id(sqlite3_stmt *statement, int at, const sdb_u
   SDB_ASSERT(code == SQLITE_OK);
 }
 
-/* ---- sqlite_local.c ---- */
-
-/* Whether it is a file, or none: a pipe would be waited for, a device is no file. */
-bool sdb_file_is_regular(const char *path);
-
 /* ---- sqlite_commit.c, sqlite_read.c, sqlite_load.c ---- */
 
 /* Each carries out one operation; on failure file->error is set. */

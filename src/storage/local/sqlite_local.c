@@ -9,8 +9,6 @@
 #include "storage/sqlite/lock.h"
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define CACHE_KIB_DEFAULT 4096
 #define LOCK_MARK "syncdb local file\n"
@@ -28,6 +26,7 @@
 
 struct sdb_sqlite_local {
   const sdb_mem *mem;
+  const sdb_system *system;
   sdb_local_sink sink;
   sdb_local_port port;
   int lock; /* -1: not taken */
@@ -38,6 +37,7 @@ struct sdb_sqlite_local {
 void sdb_sqlite_local_options_init(sdb_sqlite_local_options *options) {
   memset(options, 0, sizeof(*options));
   options->cache_kib = CACHE_KIB_DEFAULT;
+  options->system = &SDB_SYSTEM;
 }
 
 /* ---- the port ---- */
@@ -78,35 +78,29 @@ const sdb_error *sdb_sqlite_local_problem(const sdb_sqlite_local *local) {
 
 /* ---- opening ---- */
 
-bool sdb_file_is_regular(const char *path) {
-  struct stat status;
-  return stat(path, &status) != 0 || S_ISREG(status.st_mode);
-}
-
-static bool is_marked(int lock) {
+static bool is_marked(const sdb_system *system, int lock) {
   char mark[sizeof(LOCK_MARK) - 1];
-  return pread(lock, mark, sizeof(mark), 0) == (ssize_t)sizeof(mark) &&
+  return system->read(system->self, lock, mark, sizeof(mark), 0) == (int64_t)sizeof(mark) &&
          memcmp(mark, LOCK_MARK, sizeof(mark)) == 0;
 }
 
 /* The application id in the header of a database (its bytes 68 to 71, the greatest first). */
-static bool begins_as_ours(const char *path) {
+static bool begins_as_ours(const sdb_system *system, const char *path) {
   unsigned char header[72];
-  int file = open(path, O_RDONLY | O_CLOEXEC);
+  int file = system->open(system->self, path, O_RDONLY, 0);
   if (file < 0) return false;
-  bool read = pread(file, header, sizeof(header), 0) == (ssize_t)sizeof(header);
-  close(file); /* before SQLite opens it: this would drop its locks */
+  int64_t size = system->read(system->self, file, header, sizeof(header), 0);
+  system->close(system->self, file); /* before SQLite opens it: this would drop its locks */
   uint32_t id = 0;
-  for (size_t i = 68; read && i < sizeof(header); i++)
+  for (size_t i = 68; size == (int64_t)sizeof(header) && i < sizeof(header); i++)
     id = id << 8 | header[i];
-  return read && id == SDB_LOCAL_APPLICATION_ID;
+  return id == SDB_LOCAL_APPLICATION_ID;
 }
 
 /* Where it fails, a file that loses its beginning one day is taken for another program's. */
-static void mark_as_ours(int lock) {
-  if (is_marked(lock)) return;
-  ssize_t written = pwrite(lock, LOCK_MARK, sizeof(LOCK_MARK) - 1, 0);
-  (void)written;
+static void mark_as_ours(const sdb_system *system, int lock) {
+  if (is_marked(system, lock)) return;
+  system->write(system->self, lock, LOCK_MARK, sizeof(LOCK_MARK) - 1, 0);
 }
 
 static sdb_status run(sdb_file *file, const char *sql, sdb_error *error) {
@@ -122,18 +116,20 @@ static void checkpoint_on_close(sdb_file *file, bool wanted) {
 
 /* A new file is its user's alone, and SQLite gives the files beside it the same mode. Where it
  * fails, SQLite will say why. */
-static void make_private(const char *path) {
-  int made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (made >= 0) close(made);
+static void make_private(const sdb_system *system, const char *path) {
+  int made = system->open(system->self, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+  if (made >= 0) system->close(system->self, made);
 }
 
 /* Until it is known whose the file is, nothing of it is touched, its WAL neither. */
 static sdb_status open_file(sdb_sqlite_local *local, const sdb_sqlite_local_options *options,
     bool *damaged, sdb_error *error) {
   sdb_file *file = &local->file;
-  bool was_ours = is_marked(local->lock) || begins_as_ours(local->path);
-  make_private(local->path);
-  sdb_status status = sdb_db_open(local->path, SDB_DB_CREATE, options->cache_kib, &file->db, error);
+  const sdb_system *system = local->system;
+  bool was_ours = is_marked(system, local->lock) || begins_as_ours(system, local->path);
+  make_private(system, local->path);
+  sdb_status status =
+      sdb_db_open(local->path, system->vfs, SDB_DB_CREATE, options->cache_kib, &file->db, error);
   if (status == SDB_BAD_FORMAT) *damaged = was_ours;
   if (status != SDB_OK) return status;
   checkpoint_on_close(file, false);
@@ -157,6 +153,7 @@ static sdb_sqlite_local *make(const sdb_sqlite_local_options *options) {
   sdb_sqlite_local *made = sdb_mem_zero(options->mem, sizeof(*made) + stores + path);
   if (!made) return NULL;
   made->mem = options->mem;
+  made->system = options->system;
   made->sink = options->sink;
   made->port = (sdb_local_port){.version = 1, .self = made, .durable = true, .submit = submit};
   made->lock = -1;
@@ -169,18 +166,20 @@ static sdb_sqlite_local *make(const sdb_sqlite_local_options *options) {
 sdb_status sdb_sqlite_local_open(const sdb_sqlite_local_options *options, sdb_sqlite_local **local,
     bool *damaged, sdb_error *error) {
   *damaged = false;
-  if (!sdb_file_is_regular(options->path))
+  const sdb_system *system = options->system;
+  /* A pipe would be waited for, a device is no file. */
+  if (system->kind(system->self, options->path) == SDB_FILE_OTHER)
     return sdb_error_set(error, SDB_BAD_FORMAT, options->path, ": is no regular file", NULL);
   sdb_sqlite_local *made = make(options);
   if (!made) return sdb_error_set(error, SDB_NO_MEMORY, options->path, ": out of memory", NULL);
   sdb_status status = sdb_lock_take(
-      options->mem, made->path, ": another client has this file open", &made->lock, error);
+      system, options->mem, made->path, ": another client has this file open", &made->lock, error);
   if (status == SDB_OK) status = open_file(made, options, damaged, error);
   if (status != SDB_OK) {
     sdb_sqlite_local_close(made);
     return status;
   }
-  mark_as_ours(made->lock);
+  mark_as_ours(system, made->lock);
   for (size_t i = 0; i < made->file.stores_count; i++)
     made->file.stores[i].name = NULL; /* the opener's, who may free it now */
   *local = made;
@@ -192,6 +191,6 @@ void sdb_sqlite_local_close(sdb_sqlite_local *local) {
   sdb_file_finalize_statements(&local->file);
   sqlite3_close(local->file.db);
   sdb_buffer_free(&local->file.rows);
-  if (local->lock >= 0) sdb_lock_release(local->lock);
+  if (local->lock >= 0) local->system->close(local->system->self, local->lock);
   sdb_mem_free(local->mem, local);
 }

@@ -7,12 +7,13 @@
 #define SDB_STORAGE_SQLITE_LOCAL_H
 
 #include "replica/storage_port.h"
+#include "storage/sqlite/system.h"
 #include "storage/storage.h"
 #include <syncdb/memory.h>
 
 typedef struct sdb_sqlite_local sdb_sqlite_local;
 
-/* Start from sdb_sqlite_local_options_init. Everything but `mem` is copied. */
+/* Start from sdb_sqlite_local_options_init. Everything but `mem` and `system` is copied. */
 typedef struct sdb_sqlite_local_options {
   const sdb_mem *mem; /* must outlive the storage */
   const char *path;
@@ -20,7 +21,8 @@ typedef struct sdb_sqlite_local_options {
   size_t stores_count;
   const char *user, *server; /* whose data it is */
   sdb_local_sink sink;
-  int cache_kib; /* of the file's pages in memory: 4096 */
+  int cache_kib;            /* of the file's pages in memory: 4096 */
+  const sdb_system *system; /* the machine's; must outlive the storage */
 } sdb_sqlite_local_options;
 
 void sdb_sqlite_local_options_init(sdb_sqlite_local_options *options);
@@ -54,7 +56,7 @@ SDB_MUST_CHECK sdb_status sdb_sqlite_local_salvage(const sdb_sqlite_local_option
 /* Renames the file that nobody has open, with its WAL, to PATH.damaged-<now_ms>, so that a new one
  * can be made; a name that is taken is never taken again. Deletes nothing. SDB_OK, also where there
  * is no file; SDB_BUSY: a client has it open; SDB_IO; SDB_NO_MEMORY. */
-SDB_MUST_CHECK sdb_status sdb_sqlite_local_set_aside(
-    const sdb_mem *mem, const char *path, uint64_t now_ms, sdb_error *error);
+SDB_MUST_CHECK sdb_status sdb_sqlite_local_set_aside(const sdb_system *system, const sdb_mem *mem,
+    const char *path, uint64_t now_ms, sdb_error *error);
 
 #endif

@@ -8,7 +8,6 @@
 #include "storage/sqlite/lock.h"
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 /* ---- reading ---- */
 
@@ -32,12 +31,13 @@ static char *make_uri(const sdb_mem *mem, const char *path) {
   return uri;
 }
 
-static sdb_status open_read_only(sdb_file *file, bool immutable, sdb_error *error) {
+static sdb_status open_read_only(
+    sdb_file *file, const char *vfs, bool immutable, sdb_error *error) {
   char *uri = immutable ? make_uri(file->mem, file->path) : NULL;
   if (immutable && !uri)
     return sdb_error_set(error, SDB_NO_MEMORY, file->path, ": out of memory", NULL);
   int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | (immutable ? SQLITE_OPEN_URI : 0);
-  int code = sqlite3_open_v2(immutable ? uri : file->path, &file->db, flags, NULL);
+  int code = sqlite3_open_v2(immutable ? uri : file->path, &file->db, flags, vfs);
   if (code == SQLITE_OK) code = sqlite3_busy_timeout(file->db, SDB_DB_BUSY_TIMEOUT_MS);
   sdb_mem_free(file->mem, uri);
   return code == SQLITE_OK ? SDB_OK : sdb_db_failed(file->db, file->path, error);
@@ -79,7 +79,7 @@ static sdb_status try_to_read(sdb_file *file, const sdb_sqlite_local_options *op
     bool immutable, sdb_buffer *memory, sdb_error *error) {
   sdb_buffer_reset(memory);
   sdb_buffer_reset(&file->rows);
-  sdb_status status = open_read_only(file, immutable, error);
+  sdb_status status = open_read_only(file, options->system->vfs, immutable, error);
   if (status == SDB_OK) status = read_open_file(file, options, memory, error);
   sqlite3_close(file->db);
   file->db = NULL;
@@ -88,7 +88,8 @@ static sdb_status try_to_read(sdb_file *file, const sdb_sqlite_local_options *op
 
 sdb_status sdb_sqlite_local_salvage(const sdb_sqlite_local_options *options, sdb_buffer *memory,
     const sdb_local_pending **pending, size_t *count, sdb_error *error) {
-  if (!sdb_file_is_regular(options->path))
+  const sdb_system *system = options->system;
+  if (system->kind(system->self, options->path) == SDB_FILE_OTHER)
     return sdb_error_set(error, SDB_BAD_FORMAT, options->path, ": is no regular file", NULL);
   sdb_file file;
   sdb_file_store *stores =
@@ -117,37 +118,40 @@ static void name_aside(char *to, size_t size, const char *path, uint64_t ms, con
   snprintf(to, size, "%s.damaged-%llu%s", path, (unsigned long long)ms, suffix);
 }
 
-static bool is_taken(char *name, size_t size, const char *path, uint64_t ms) {
+static bool is_taken(
+    const sdb_system *system, char *name, size_t size, const char *path, uint64_t ms) {
   for (size_t i = 0; i < SDB_COUNT_OF(SUFFIXES); i++) {
     name_aside(name, size, path, ms, SUFFIXES[i]);
-    if (access(name, F_OK) == 0) return true;
+    if (system->kind(system->self, name) != SDB_FILE_NONE) return true;
   }
   return false;
 }
 
-static sdb_status set_aside(
-    char *from, char *to, size_t size, const char *path, uint64_t now_ms, sdb_error *error) {
-  while (is_taken(to, size, path, now_ms))
+static sdb_status set_aside(const sdb_system *system, char *from, char *to, size_t size,
+    const char *path, uint64_t now_ms, sdb_error *error) {
+  while (is_taken(system, to, size, path, now_ms))
     now_ms++;
   for (size_t i = 0; i < SDB_COUNT_OF(SUFFIXES); i++) {
     snprintf(from, size, "%s%s", path, SUFFIXES[i]);
     name_aside(to, size, path, now_ms, SUFFIXES[i]);
-    if (rename(from, to) == 0 || errno == ENOENT) continue;
-    return sdb_error_set(error, SDB_IO, from, ": cannot be set aside: ", strerror(errno));
+    int result = system->rename(system->self, from, to);
+    if (result == 0 || result == -ENOENT) continue;
+    return sdb_error_set(error, SDB_IO, from, ": cannot be set aside: ", strerror(-result));
   }
   return SDB_OK;
 }
 
-sdb_status sdb_sqlite_local_set_aside(
-    const sdb_mem *mem, const char *path, uint64_t now_ms, sdb_error *error) {
+sdb_status sdb_sqlite_local_set_aside(const sdb_system *system, const sdb_mem *mem,
+    const char *path, uint64_t now_ms, sdb_error *error) {
   int lock;
-  sdb_status status = sdb_lock_take(mem, path, ": another client has this file open", &lock, error);
+  sdb_status status =
+      sdb_lock_take(system, mem, path, ": another client has this file open", &lock, error);
   if (status != SDB_OK) return status;
   size_t size = strlen(path) + sizeof(".damaged-18446744073709551615-wal");
   char *names = sdb_mem_alloc(mem, 2 * size);
-  status = names ? set_aside(names, names + size, size, path, now_ms, error)
+  status = names ? set_aside(system, names, names + size, size, path, now_ms, error)
                  : sdb_error_set(error, SDB_NO_MEMORY, path, ": out of memory", NULL);
   sdb_mem_free(mem, names);
-  sdb_lock_release(lock);
+  system->close(system->self, lock);
   return status;
 }

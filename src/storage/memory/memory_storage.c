@@ -60,7 +60,8 @@ sdb_status sdb_memory_storage_create(
   return SDB_OK;
 }
 
-sdb_status sdb_memory_storage_copy(const sdb_memory_storage *from, sdb_memory_storage **copy) {
+sdb_status sdb_memory_storage_copy(
+    const sdb_memory_storage *from, sdb_uuid epoch, sdb_memory_storage **copy) {
   size_t types_size = from->state.stores_count * sizeof(from->types[0]);
   sdb_memory_storage *made = sdb_mem_zero(from->mem, sizeof(*made) + types_size);
   if (!made) return SDB_NO_MEMORY;
@@ -72,6 +73,7 @@ sdb_status sdb_memory_storage_copy(const sdb_memory_storage *from, sdb_memory_st
   made->sink = from->sink;
   made->port = from->port;
   made->port.self = made;
+  made->port.epoch = epoch;
   made->remember_removes_ms = from->remember_removes_ms;
   made->dedupe_window_ms = from->dedupe_window_ms;
   if (types_size > 0) memcpy(made->types, from->types, types_size);

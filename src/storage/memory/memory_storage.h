@@ -29,10 +29,10 @@ void sdb_memory_storage_options_init(sdb_memory_storage_options *options);
 SDB_MUST_CHECK sdb_status sdb_memory_storage_create(
     const sdb_memory_storage_options *options, sdb_memory_storage **storage);
 
-/* Another storage with the same options that holds now what `from` has committed: it shares nothing
- * with it, and nothing is queued in it. SDB_OK or SDB_NO_MEMORY. */
+/* Another storage with the same options but `epoch` that holds what `from` has committed: it shares
+ * nothing with it, and nothing is queued in it. SDB_OK or SDB_NO_MEMORY. */
 SDB_MUST_CHECK sdb_status sdb_memory_storage_copy(
-    const sdb_memory_storage *from, sdb_memory_storage **copy);
+    const sdb_memory_storage *from, sdb_uuid epoch, sdb_memory_storage **copy);
 
 /* Frees it; NULL is allowed. No operation may still be queued. */
 void sdb_memory_storage_destroy(sdb_memory_storage *storage);

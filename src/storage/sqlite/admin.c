@@ -31,7 +31,7 @@ static sdb_status open_snapshot(
   *path = url + scheme_size;
   if (access(*path, F_OK) != 0) return sdb_error_set(error, SDB_IO, *path, ": ", strerror(errno));
   sqlite3 *opened;
-  sdb_status status = sdb_db_open(*path, SDB_DB_READ_ONLY, CACHE_KIB, &opened, error);
+  sdb_status status = sdb_db_open(*path, NULL, SDB_DB_READ_ONLY, CACHE_KIB, &opened, error);
   if (status != SDB_OK) return status;
   status = sdb_db_run(opened, *path, "BEGIN", error);
   if (status == SDB_OK) status = sdb_format_check(opened, *path, oldest, error);
@@ -160,7 +160,7 @@ void sdb_inspection_free(sdb_inspection *inspection) {
  * as a backup. Nobody sees it before it is complete, so its journal need not be a file. */
 static sdb_status copy_pages(sqlite3 *from, const char *path, const char *part, sdb_error *error) {
   sqlite3 *to;
-  sdb_status status = sdb_db_open(part, SDB_DB_READ_WRITE, CACHE_KIB, &to, error);
+  sdb_status status = sdb_db_open(part, NULL, SDB_DB_READ_WRITE, CACHE_KIB, &to, error);
   if (status != SDB_OK) return status;
   sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
   if (!backup) {

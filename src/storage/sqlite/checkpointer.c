@@ -11,9 +11,10 @@
 #define PAGES_LEFT_FEW 512
 
 sdb_status sdb_checkpointer_open(sdb_checkpointer *checkpointer, sdb_error *error) {
-  sdb_status status =
-      sdb_db_open(checkpointer->path, SDB_DB_READ_WRITE, 512, &checkpointer->db, error);
+  sdb_status status = sdb_db_open(
+      checkpointer->path, checkpointer->vfs, SDB_DB_READ_WRITE, 512, &checkpointer->db, error);
   if (status != SDB_OK) return status;
+  checkpointer->due = checkpointer->pages_start;
   if (pthread_mutex_init(&checkpointer->mutex, NULL) == 0) {
     if (pthread_cond_init(&checkpointer->changed, NULL) == 0) {
       checkpointer->made = true;
@@ -89,23 +90,37 @@ static void copy(sdb_checkpointer *checkpointer) {
   }
 }
 
-void *sdb_checkpointer_run(void *context) {
-  sdb_checkpointer *checkpointer = context;
-  uint32_t start = checkpointer->pages_start;
+/* Under the mutex. */
+static bool is_due(sdb_checkpointer *checkpointer) {
+  if (checkpointer->pages < checkpointer->pages_start)
+    checkpointer->due = checkpointer->pages_start;
+  return checkpointer->pages >= checkpointer->due && !checkpointer->asked;
+}
+
+bool sdb_checkpointer_round(sdb_checkpointer *checkpointer) {
   pthread_mutex_lock(&checkpointer->mutex);
-  while (!checkpointer->stop) {
-    if (checkpointer->pages < checkpointer->pages_start) start = checkpointer->pages_start;
-    if (checkpointer->pages < start || checkpointer->asked) {
-      pthread_cond_wait(&checkpointer->changed, &checkpointer->mutex);
-      continue;
-    }
-    start = checkpointer->pages + checkpointer->pages_start;
+  bool due = is_due(checkpointer);
+  if (due) {
+    checkpointer->due = checkpointer->pages + checkpointer->pages_start;
     checkpointer->asked = true;
-    pthread_mutex_unlock(&checkpointer->mutex);
-    copy(checkpointer);
-    sdb_inbox_ask_checkpoint(checkpointer->inbox);
-    pthread_mutex_lock(&checkpointer->mutex);
   }
   pthread_mutex_unlock(&checkpointer->mutex);
+  if (!due) return false;
+  copy(checkpointer);
+  sdb_inbox_ask_checkpoint(checkpointer->inbox);
+  return true;
+}
+
+void *sdb_checkpointer_run(void *context) {
+  sdb_checkpointer *checkpointer = context;
+  bool stop = false;
+  while (!stop) {
+    sdb_checkpointer_round(checkpointer);
+    pthread_mutex_lock(&checkpointer->mutex);
+    while (!checkpointer->stop && !is_due(checkpointer))
+      pthread_cond_wait(&checkpointer->changed, &checkpointer->mutex);
+    stop = checkpointer->stop;
+    pthread_mutex_unlock(&checkpointer->mutex);
+  }
   return NULL;
 }

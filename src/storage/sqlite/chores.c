@@ -92,7 +92,8 @@ bool sdb_writer_has_chores(const sdb_writer *writer) {
 bool sdb_writer_do_chores(sdb_writer *writer, size_t blocks_max) {
   for (size_t i = 0; i < blocks_max && writer->items_next; i++) {
     const sdb_index_item *item = writer->items_next;
-    if (item->kind == SDB_INDEX_END && !sdb_dedupe_make_room(&writer->dedupe)) return true;
+    writer->starved = item->kind == SDB_INDEX_END && !sdb_dedupe_make_room(&writer->dedupe);
+    if (writer->starved) return true;
     if (!sdb_writer_begin(writer) || !apply(writer, item)) return false;
     writer->items_next = item->next;
   }

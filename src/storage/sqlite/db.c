@@ -33,13 +33,13 @@ sdb_status sdb_db_failed(sqlite3 *db, const char *path, sdb_error *error) {
   return sdb_error_set(error, status, path, ": ", sqlite3_errmsg(db));
 }
 
-sdb_status sdb_db_open(
-    const char *path, sdb_db_mode mode, int cache_kib, sqlite3 **db, sdb_error *error) {
+sdb_status sdb_db_open(const char *path, const char *vfs, sdb_db_mode mode, int cache_kib,
+    sqlite3 **db, sdb_error *error) {
   int flags = SQLITE_OPEN_NOMUTEX;
   flags |= mode == SDB_DB_READ_ONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   if (mode == SDB_DB_CREATE) flags |= SQLITE_OPEN_CREATE;
   sqlite3 *opened = NULL;
-  int code = sqlite3_open_v2(path, &opened, flags, NULL);
+  int code = sqlite3_open_v2(path, &opened, flags, vfs);
   if (code == SQLITE_OK) code = sqlite3_busy_timeout(opened, SDB_DB_BUSY_TIMEOUT_MS);
   if (code == SQLITE_OK) {
     char sql[64];

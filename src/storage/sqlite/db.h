@@ -20,9 +20,10 @@ typedef enum sdb_db_mode { SDB_DB_READ_ONLY, SDB_DB_READ_WRITE, SDB_DB_CREATE } 
 
 #define SDB_DB_BUSY_TIMEOUT_MS 5000
 
-/* A connection for one thread at a time, with a busy time-out and `cache_kib` of page cache. */
-SDB_MUST_CHECK sdb_status sdb_db_open(
-    const char *path, sdb_db_mode mode, int cache_kib, sqlite3 **db, sdb_error *error);
+/* A connection for one thread at a time, with a busy time-out and `cache_kib` of page cache. `vfs`:
+ * its name, or NULL for the default one. */
+SDB_MUST_CHECK sdb_status sdb_db_open(const char *path, const char *vfs, sdb_db_mode mode,
+    int cache_kib, sqlite3 **db, sdb_error *error);
 
 /* Runs statements without parameters and results. */
 SDB_MUST_CHECK sdb_status sdb_db_run(

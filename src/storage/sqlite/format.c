@@ -20,7 +20,6 @@
  */
 #include "storage/sqlite/format.h"
 #include "base/error.h"
-#include "platform/platform.h"
 #include <stdio.h>
 
 static const char SCHEMA[] =
@@ -45,9 +44,10 @@ static const char SCHEMA[] =
     "CREATE TABLE fence(run INTEGER, user INTEGER, store INTEGER, seq INTEGER,"
     " block INTEGER NOT NULL, PRIMARY KEY(run, user, store, seq)) WITHOUT ROWID;";
 
-static sdb_status put_random(sqlite3 *db, const char *path, const char *key, sdb_error *error) {
+static sdb_status put_random(
+    const sdb_system *system, sqlite3 *db, const char *path, const char *key, sdb_error *error) {
   uint8_t random[16];
-  if (!sdb_platform_random(random, sizeof(random)))
+  if (!system->random(system->self, random, sizeof(random)))
     return sdb_error_set(error, SDB_IO, path, ": the system gives no random bytes", NULL);
   random[6] = (uint8_t)((random[6] & 0x0F) | 0x40); /* a UUIDv4, for who looks closely */
   random[8] = (uint8_t)((random[8] & 0x3F) | 0x80);
@@ -63,10 +63,11 @@ static sdb_status put_random(sqlite3 *db, const char *path, const char *key, sdb
   return status;
 }
 
-static sdb_status create_schema(sqlite3 *db, const char *path, sdb_error *error) {
+static sdb_status create_schema(
+    const sdb_system *system, sqlite3 *db, const char *path, sdb_error *error) {
   sdb_status status = sdb_db_run(db, path, SCHEMA, error);
-  if (status == SDB_OK) status = put_random(db, path, "database", error);
-  if (status == SDB_OK) status = put_random(db, path, "hash_key", error);
+  if (status == SDB_OK) status = put_random(system, db, path, "database", error);
+  if (status == SDB_OK) status = put_random(system, db, path, "hash_key", error);
   if (status != SDB_OK) return status;
   return sdb_db_run(
       db, path, "INSERT INTO meta VALUES('seq_floor', 0), ('index_version', 1)", error);
@@ -74,13 +75,16 @@ static sdb_status create_schema(sqlite3 *db, const char *path, sdb_error *error)
 
 /* The first epoch is the database's id: devices that noted it, as they did of files of version 1,
  * go on. */
-static sdb_status add_epoch(sqlite3 *db, const char *path, sdb_error *error) {
+static sdb_status add_epoch(
+    const sdb_system *system, sqlite3 *db, const char *path, sdb_error *error) {
+  (void)system;
   return sdb_db_run(db, path,
       "INSERT OR IGNORE INTO meta SELECT 'epoch', value FROM meta WHERE key = 'database'", error);
 }
 
 /* MIGRATIONS[v] leads from version v to version v + 1. */
-typedef sdb_status (*migration)(sqlite3 *db, const char *path, sdb_error *error);
+typedef sdb_status (*migration)(
+    const sdb_system *system, sqlite3 *db, const char *path, sdb_error *error);
 static const migration MIGRATIONS[] = {create_schema, add_epoch};
 _Static_assert(SDB_COUNT_OF(MIGRATIONS) == SDB_FORMAT_VERSION, "a step leads to every version");
 
@@ -103,11 +107,12 @@ static sdb_status read_version(sqlite3 *db, const char *path, int64_t *version, 
   return sdb_error_set(error, SDB_BAD_FORMAT, path, ": written by a newer syncdb: ", numbers);
 }
 
-static sdb_status migrate(sqlite3 *db, const char *path, sdb_error *error) {
+static sdb_status migrate(
+    const sdb_system *system, sqlite3 *db, const char *path, sdb_error *error) {
   int64_t version = 0;
   sdb_status status = read_version(db, path, &version, error);
   while (status == SDB_OK && version < SDB_FORMAT_VERSION)
-    status = MIGRATIONS[version++](db, path, error);
+    status = MIGRATIONS[version++](system, db, path, error);
   if (status != SDB_OK) return status;
   char sql[96];
   snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d",
@@ -135,20 +140,22 @@ static sdb_status is_prepared(sqlite3 *db, const char *path, bool *prepared, sdb
   return status;
 }
 
-static sdb_status prepare(sqlite3 *db, const char *path, sdb_error *error) {
+static sdb_status prepare(
+    const sdb_system *system, sqlite3 *db, const char *path, sdb_error *error) {
   bool backup = false;
-  sdb_status status = migrate(db, path, error);
+  sdb_status status = migrate(system, db, path, error);
   if (status == SDB_OK) status = read_mark(db, path, &backup, error);
-  return status == SDB_OK && backup ? put_random(db, path, "epoch", error) : status;
+  return status == SDB_OK && backup ? put_random(system, db, path, "epoch", error) : status;
 }
 
-sdb_status sdb_format_prepare(sqlite3 *db, const char *path, sdb_error *error) {
+sdb_status sdb_format_prepare(
+    const sdb_system *system, sqlite3 *db, const char *path, sdb_error *error) {
   bool prepared = false;
   sdb_status status = is_prepared(db, path, &prepared, error);
   if (status != SDB_OK || prepared) return status;
   status = sdb_db_run(db, path, "BEGIN IMMEDIATE", error);
   if (status != SDB_OK) return status;
-  status = prepare(db, path, error);
+  status = prepare(system, db, path, error);
   if (status == SDB_OK) status = sdb_db_run(db, path, "COMMIT", error);
   if (status != SDB_OK) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
   return status;

@@ -5,6 +5,7 @@
 #include "base/seq.h"
 #include "storage/sqlite/db.h"
 #include "storage/sqlite/hash.h"
+#include "storage/sqlite/system.h"
 
 #define SDB_FORMAT_VERSION 2
 #define SDB_FORMAT_APPLICATION_ID 0x53594e43 /* "SYNC" */
@@ -12,7 +13,8 @@
 /* Makes the schema in an empty file, brings an older one up to date, gives a backup the epoch that
  * begins with it, and refuses what it must not touch: SDB_BAD_FORMAT for a file of another program,
  * of a newer version, or damaged. */
-SDB_MUST_CHECK sdb_status sdb_format_prepare(sqlite3 *db, const char *path, sdb_error *error);
+SDB_MUST_CHECK sdb_status sdb_format_prepare(
+    const sdb_system *system, sqlite3 *db, const char *path, sdb_error *error);
 
 /* The same check without a change, for read-only use: a version below `oldest`, or none, is
  * SDB_BAD_FORMAT too. */

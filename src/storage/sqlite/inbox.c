@@ -39,8 +39,9 @@ void sdb_index_item_free(const sdb_mem *mem, sdb_index_item *item) {
   sdb_mem_free(mem, item);
 }
 
-sdb_status sdb_inbox_init(sdb_inbox *inbox, const sdb_mem *mem) {
+sdb_status sdb_inbox_init(sdb_inbox *inbox, const sdb_mem *mem, bool waits) {
   memset(inbox, 0, sizeof(*inbox));
+  inbox->waits = waits;
   inbox->items_end = &inbox->items;
   sdb_op_list_init(&inbox->ops);
   if (pthread_mutex_init(&inbox->mutex, NULL) != 0) return SDB_NO_MEMORY;
@@ -98,7 +99,7 @@ void sdb_inbox_stop_indexer(sdb_inbox *inbox) {
 
 bool sdb_inbox_put_item(sdb_inbox *inbox, sdb_index_item *item) {
   pthread_mutex_lock(&inbox->mutex);
-  while (inbox->items_waiting >= ITEMS_WAITING_MAX && !inbox->indexer_stop)
+  while (inbox->waits && inbox->items_waiting >= ITEMS_WAITING_MAX && !inbox->indexer_stop)
     pthread_cond_wait(&inbox->settled, &inbox->mutex);
   bool put = !inbox->indexer_stop;
   if (put) {
@@ -116,13 +117,14 @@ bool sdb_inbox_put_item(sdb_inbox *inbox, sdb_index_item *item) {
   return put;
 }
 
-bool sdb_inbox_await_ended(sdb_inbox *inbox, uint64_t ended) {
+sdb_status sdb_inbox_await_ended(sdb_inbox *inbox, uint64_t ended) {
   pthread_mutex_lock(&inbox->mutex);
-  while (inbox->ended < ended && !inbox->indexer_stop)
+  while (inbox->waits && inbox->ended < ended && !inbox->indexer_stop)
     pthread_cond_wait(&inbox->settled, &inbox->mutex);
-  bool done = inbox->ended >= ended;
+  sdb_status status = inbox->indexer_stop ? SDB_CLOSED : SDB_BUSY;
+  if (inbox->ended >= ended) status = SDB_OK;
   pthread_mutex_unlock(&inbox->mutex);
-  return done;
+  return status;
 }
 
 bool sdb_inbox_await_index_work(sdb_inbox *inbox) {
@@ -139,11 +141,19 @@ void sdb_inbox_wake_indexer(sdb_inbox *inbox) {
   set_flag(inbox, &inbox->index_work);
 }
 
+bool sdb_inbox_has_work(sdb_inbox *inbox) {
+  pthread_mutex_lock(&inbox->mutex);
+  bool has = inbox->ops.count > 0 || inbox->items_count > 0 || inbox->finish_checkpoint;
+  pthread_mutex_unlock(&inbox->mutex);
+  return has;
+}
+
 static bool has_work(const sdb_inbox *inbox) {
   return inbox->ops.count > 0 || inbox->items_ready || inbox->finish_checkpoint || inbox->closing;
 }
 
 static void await_work(sdb_inbox *inbox, sdb_inbox_wait wait) {
+  if (!inbox->waits) return;
   if (wait == SDB_INBOX_WAIT_BRIEFLY) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);

@@ -1,4 +1,8 @@
-/* storage/sqlite/inbox.h: what waits for the writer: operations, and the indexer's blocks. */
+/* storage/sqlite/inbox.h: what waits for the writer: operations, and the indexer's blocks.
+ *
+ * With threads, its calls wait for one another. Where one thread does all by hand nobody else would
+ * end a wait, so none of them waits: they give what there is.
+ */
 #ifndef SDB_STORAGE_SQLITE_INBOX_H
 #define SDB_STORAGE_SQLITE_INBOX_H
 
@@ -42,6 +46,7 @@ struct sdb_index_item {
 
 typedef struct sdb_inbox {
   const sdb_mem *mem;
+  bool waits; /* false: by hand */
   pthread_mutex_t mutex;
   pthread_cond_t work;    /* for the writer: something came */
   pthread_cond_t settled; /* for the indexer: items were committed, or it is to stop */
@@ -57,7 +62,7 @@ typedef struct sdb_inbox {
   bool indexer_stop;
 } sdb_inbox;
 
-SDB_MUST_CHECK sdb_status sdb_inbox_init(sdb_inbox *inbox, const sdb_mem *mem);
+SDB_MUST_CHECK sdb_status sdb_inbox_init(sdb_inbox *inbox, const sdb_mem *mem, bool waits);
 void sdb_inbox_free(sdb_inbox *inbox);
 
 /* ---- for the submitter and other threads ---- */
@@ -72,8 +77,9 @@ void sdb_inbox_stop_indexer(sdb_inbox *inbox);
 /* Waits until there is room, and adds the item. False: it is to stop, the item was not taken. */
 SDB_MUST_CHECK bool sdb_inbox_put_item(sdb_inbox *inbox, sdb_index_item *item);
 
-/* Waits until every END item put so far is committed. False: it is to stop. */
-SDB_MUST_CHECK bool sdb_inbox_await_ended(sdb_inbox *inbox, uint64_t ended);
+/* Waits until `ended` END items are committed. SDB_OK; SDB_BUSY: by hand, and not yet; SDB_CLOSED:
+ * it is to stop. */
+SDB_MUST_CHECK sdb_status sdb_inbox_await_ended(sdb_inbox *inbox, uint64_t ended);
 
 /* Waits until a generation was frozen since the last call. False: it is to stop. */
 SDB_MUST_CHECK bool sdb_inbox_await_index_work(sdb_inbox *inbox);
@@ -96,6 +102,9 @@ typedef enum sdb_inbox_wait {
 /* Waits for work as told and takes all that is there. `ops` are moved to the end of work->ops;
  * `items` are handed over. */
 void sdb_inbox_take(sdb_inbox *inbox, sdb_inbox_wait wait, sdb_inbox_work *work);
+
+/* Whether the writer would find something to do. */
+bool sdb_inbox_has_work(sdb_inbox *inbox);
 
 /* Says that a generation was frozen. */
 void sdb_inbox_wake_indexer(sdb_inbox *inbox);

@@ -16,7 +16,8 @@ static const char *const SQL[SDB_INDEXER_STATEMENTS] = {
 
 sdb_status sdb_indexer_open(sdb_indexer *indexer, sdb_error *error) {
   sdb_run_list_init(&indexer->runs, indexer->mem);
-  sdb_status status = sdb_db_open(indexer->path, SDB_DB_READ_ONLY, CACHE_KIB, &indexer->db, error);
+  sdb_status status =
+      sdb_db_open(indexer->path, indexer->vfs, SDB_DB_READ_ONLY, CACHE_KIB, &indexer->db, error);
   if (status == SDB_OK)
     status = sdb_db_prepare(
         indexer->db, indexer->path, SQL, indexer->statements, SDB_INDEXER_STATEMENTS, error);
@@ -43,6 +44,16 @@ sdb_status sdb_indexer_newest(sdb_indexer *indexer, sdb_seq *newest) {
   return sdb_db_status(code);
 }
 
+/* The run that was ended last stands in the list before anything else begins. */
+static sdb_status settle(sdb_indexer *indexer) {
+  if (indexer->ending.id == 0) return SDB_OK;
+  sdb_status status = sdb_inbox_await_ended(indexer->inbox, indexer->ended);
+  if (status != SDB_OK) return status;
+  sdb_run_list_put(&indexer->runs, &indexer->ending);
+  indexer->ending.id = 0;
+  return SDB_OK;
+}
+
 sdb_status sdb_indexer_end_run(
     sdb_indexer *indexer, sdb_builder *builder, sdb_generation *generation) {
   /* Once the run is live nothing may fail any more: the next run begins where this list ends. */
@@ -50,9 +61,9 @@ sdb_status sdb_indexer_end_run(
     builder->status = SDB_NO_MEMORY;
   sdb_status status = sdb_builder_end(builder, generation);
   if (status != SDB_OK) return status;
-  if (!sdb_inbox_await_ended(indexer->inbox, ++indexer->ended)) return SDB_CLOSED;
-  sdb_run_list_put(&indexer->runs, &builder->run);
-  return SDB_OK;
+  indexer->ended++;
+  indexer->ending = builder->run;
+  return settle(indexer);
 }
 
 /* ---- flushing ---- */
@@ -143,7 +154,7 @@ static sdb_status flush_one(sdb_indexer *indexer, sdb_generation *generation) {
 }
 
 sdb_status sdb_indexer_flush_all(sdb_indexer *indexer) {
-  sdb_status status = SDB_OK;
+  sdb_status status = settle(indexer);
   sdb_generation *generation;
   while (status == SDB_OK && (generation = sdb_tail_to_flush(indexer->tail)))
     status = flush_one(indexer, generation);
@@ -163,7 +174,7 @@ static sdb_status fill_filter(sdb_indexer *indexer, const sdb_run *run, sdb_filt
     sdb_run_reader_reset(&indexer->reader);
     if (status == SDB_OK && more < 0) status = SDB_BAD_FORMAT;
     if (status == SDB_OK) status = sdb_indexer_flush_all(indexer);
-    if (status != SDB_OK) return status;
+    if (status != SDB_OK && status != SDB_BUSY) return status;
   }
   return SDB_OK;
 }
@@ -205,15 +216,20 @@ static sdb_status make_filters(sdb_indexer *indexer) {
 
 /* ---- the thread ---- */
 
+sdb_status sdb_indexer_round(sdb_indexer *indexer) {
+  sdb_status status = indexer->filtered ? SDB_OK : make_filters(indexer);
+  if (status == SDB_CLOSED) return status;
+  indexer->filtered = true;
+  status = sdb_indexer_flush_all(indexer);
+  return status == SDB_OK ? sdb_indexer_merge_all(indexer, 0) : status;
+}
+
 void *sdb_indexer_run(void *context) {
   sdb_indexer *indexer = context;
-  sdb_status status = make_filters(indexer);
-  while (status != SDB_CLOSED) {
-    /* An error (memory, a failing disk) leaves all as it was; the next frozen generation is the
-     * next occasion, and until then the tail serves. */
-    status = sdb_indexer_flush_all(indexer);
-    if (status == SDB_OK) status = sdb_indexer_merge_all(indexer, 0);
-    if (status == SDB_CLOSED || !sdb_inbox_await_index_work(indexer->inbox)) return NULL;
+  /* After an error the next frozen generation is the next occasion, and until then the tail
+   * serves. */
+  while (sdb_indexer_round(indexer) != SDB_CLOSED) {
+    if (!sdb_inbox_await_index_work(indexer->inbox)) return NULL;
   }
   return NULL;
 }

@@ -1,4 +1,4 @@
-/* storage/sqlite/indexer.h: the thread that makes runs: of frozen generations, and of other runs.
+/* storage/sqlite/indexer.h: makes runs: of frozen generations, and of other runs.
  *
  *   indexer.c   the thread; flushing a generation; filters for the runs found at opening
  *   merge.c     which runs to merge, and merging them
@@ -20,7 +20,7 @@ typedef enum sdb_indexer_statement {
 
 typedef struct sdb_indexer {
   const sdb_mem *mem;
-  const char *path;
+  const char *path, *vfs;
   sqlite3 *db;
   sqlite3_stmt *statements[SDB_INDEXER_STATEMENTS];
   sdb_run_reader reader;
@@ -29,16 +29,22 @@ typedef struct sdb_indexer {
   sdb_inbox *inbox;
   uint64_t next_id;
   uint64_t ended; /* runs completed so far: what the writer is awaited for */
+  sdb_run ending; /* the last of them, until the writer has committed it; its id is 0: none */
+  bool filtered;  /* the runs that were there have their filters */
   uint64_t dedupe_window_ms;
   size_t dedupe_bytes_max;
 } sdb_indexer;
 
-/* Opens the connection of a zeroed indexer whose mem, path, tail, inbox, next_id, window and
+/* Opens the connection of a zeroed indexer whose mem, path, vfs, tail, inbox, next_id, window and
  * maximum are set, and reads the list of runs. */
 SDB_MUST_CHECK sdb_status sdb_indexer_open(sdb_indexer *indexer, sdb_error *error);
 void sdb_indexer_close(sdb_indexer *indexer);
 
-/* Runs until the inbox says that it is to stop. */
+/* Makes all the runs that are due. SDB_OK: none is left; SDB_BUSY: by hand, and the writer has the
+ * turn; SDB_CLOSED: it is to stop; or an error, which leaves all as it was: try again later. */
+sdb_status sdb_indexer_round(sdb_indexer *indexer);
+
+/* The thread: a round for each generation that is frozen, until it is to stop. */
 void *sdb_indexer_run(void *indexer);
 
 /* ---- for its own parts ---- */
@@ -47,8 +53,7 @@ void *sdb_indexer_run(void *indexer);
 SDB_MUST_CHECK sdb_status sdb_indexer_end_run(
     sdb_indexer *indexer, sdb_builder *builder, sdb_generation *generation);
 
-/* Writes runs for the generations that wait. SDB_OK, SDB_CLOSED: it is to stop, or an error: try
- * again later. */
+/* Writes runs for the generations that wait. As of a round. */
 SDB_MUST_CHECK sdb_status sdb_indexer_flush_all(sdb_indexer *indexer);
 
 /* Merges what is due among the runs newer than `newer_than`. */

@@ -1,8 +1,9 @@
 /* storage/sqlite/read_queue.c: see read_queue.h. */
 #include "storage/sqlite/read_queue.h"
 
-sdb_status sdb_read_queue_init(struct sdb_read_queue *queue, const sdb_mem *mem) {
+sdb_status sdb_read_queue_init(struct sdb_read_queue *queue, const sdb_mem *mem, bool waits) {
   memset(queue, 0, sizeof(*queue));
+  queue->waits = waits;
   sdb_op_list_init(&queue->ops);
   if (pthread_mutex_init(&queue->mutex, NULL) != 0) return SDB_NO_MEMORY;
   if (pthread_cond_init(&queue->work, NULL) != 0) {
@@ -40,7 +41,7 @@ void sdb_read_queue_close(struct sdb_read_queue *queue) {
 
 sdb_op *sdb_read_queue_take(struct sdb_read_queue *queue) {
   pthread_mutex_lock(&queue->mutex);
-  while (queue->ops.count == 0 && !queue->closing)
+  while (queue->waits && queue->ops.count == 0 && !queue->closing)
     pthread_cond_wait(&queue->work, &queue->mutex);
   sdb_op *op = queue->ops.count ? sdb_op_list_take(&queue->ops) : NULL;
   pthread_mutex_unlock(&queue->mutex);

@@ -33,7 +33,8 @@ sdb_status sdb_reader_open(sdb_reader *reader, sdb_error *error) {
   reader->candidates = sdb_mem_alloc(mem, SDB_CANDIDATES_MAX * sizeof(*reader->candidates));
   reader->found = sdb_mem_alloc(mem, SDB_CANDIDATES_MAX * sizeof(*reader->found));
   if (!reader->candidates || !reader->found) return sdb_db_failed(NULL, reader->path, error);
-  sdb_status status = sdb_db_open(reader->path, SDB_DB_READ_ONLY, CACHE_KIB, &reader->db, error);
+  sdb_status status =
+      sdb_db_open(reader->path, reader->vfs, SDB_DB_READ_ONLY, CACHE_KIB, &reader->db, error);
   if (status == SDB_OK)
     status = sdb_db_prepare(
         reader->db, reader->path, SQL, reader->statements, SDB_READER_STATEMENTS, error);
@@ -218,26 +219,30 @@ static void drop_scratch(sdb_buffer *buffer) {
   if (buffer->capacity > SCRATCH_KEPT) sdb_buffer_free(buffer);
 }
 
-void *sdb_reader_run(void *context) {
-  sdb_reader *reader = context;
-  sdb_op *op;
-  while ((op = sdb_read_queue_take(reader->queue))) {
-    sdb_status status = begin(reader);
-    if (status == SDB_OK) status = answer(reader, op);
-    end(reader);
-    drop_scratch(&reader->events);
-    drop_scratch(&reader->bodies);
-    if (op->kind == SDB_OP_USER && status == SDB_NOT_FOUND) {
-      sdb_op_list unknown;
-      sdb_op_list_init(&unknown);
-      sdb_op_list_add(&unknown, op);
-      sdb_inbox_submit(reader->inbox, &unknown);
-      continue;
-    }
-    bool told = status == SDB_OK || status == SDB_NOT_FOUND || status == SDB_NO_MEMORY;
-    op->status = told ? status : SDB_UNAVAILABLE;
-    op->next = NULL;
-    reader->sink.completed(reader->sink.context, op);
+bool sdb_reader_round(sdb_reader *reader) {
+  sdb_op *op = sdb_read_queue_take(reader->queue);
+  if (!op) return false;
+  sdb_status status = begin(reader);
+  if (status == SDB_OK) status = answer(reader, op);
+  end(reader);
+  drop_scratch(&reader->events);
+  drop_scratch(&reader->bodies);
+  if (op->kind == SDB_OP_USER && status == SDB_NOT_FOUND) {
+    sdb_op_list unknown;
+    sdb_op_list_init(&unknown);
+    sdb_op_list_add(&unknown, op);
+    sdb_inbox_submit(reader->inbox, &unknown);
+    return true;
   }
+  bool told = status == SDB_OK || status == SDB_NOT_FOUND || status == SDB_NO_MEMORY;
+  op->status = told ? status : SDB_UNAVAILABLE;
+  op->next = NULL;
+  reader->sink.completed(reader->sink.context, op);
+  return true;
+}
+
+void *sdb_reader_run(void *context) {
+  while (sdb_reader_round(context))
+    ;
   return NULL;
 }

@@ -1,4 +1,4 @@
-/* storage/sqlite/reader.h: a thread that answers reads, each from one snapshot.
+/* storage/sqlite/reader.h: answers reads, each from one snapshot.
  *
  *   reader.c   the thread and its snapshots; users and single objects
  *   page.c     pages of events
@@ -37,7 +37,7 @@ typedef struct sdb_candidate {
 
 typedef struct sdb_reader {
   const sdb_mem *mem;
-  const char *path;
+  const char *path, *vfs;
   sdb_storage_sink sink;
   sqlite3 *db;
   sqlite3_stmt *statements[SDB_READER_STATEMENTS];
@@ -56,12 +56,15 @@ typedef struct sdb_reader {
   _Atomic uint64_t pages_read, events_read;
 } sdb_reader;
 
-/* Opens the connection of a zeroed reader whose mem, path, sink, stores, tail, number, queue and
- * inbox are set. */
+/* Opens the connection of a zeroed reader whose mem, path, vfs, sink, stores, tail, number, queue
+ * and inbox are set. */
 SDB_MUST_CHECK sdb_status sdb_reader_open(sdb_reader *reader, sdb_error *error);
 void sdb_reader_close(sdb_reader *reader);
 
-/* Runs until the queue is closed and empty. */
+/* Answers the next of the queue. False: the queue gives none. */
+bool sdb_reader_round(sdb_reader *reader);
+
+/* The thread: rounds until there is none. */
 void *sdb_reader_run(void *reader);
 
 /* ---- for its own parts ---- */

@@ -20,6 +20,7 @@
 
 struct sdb_sqlite {
   const sdb_mem *mem;
+  const sdb_system *system;
   char *path;
   sdb_storage_sink sink; /* the owner's */
   sdb_storage_port port;
@@ -37,6 +38,7 @@ struct sdb_sqlite {
   /* threads */
   pthread_t writer_thread, indexer_thread, checkpointer_thread;
   pthread_t *reader_threads;
+  bool by_hand; /* there are none */
   bool writer_runs, indexer_runs, checkpointer_runs;
   uint32_t readers_run;
   /* what was submitted and is not completed */
@@ -50,6 +52,7 @@ void sdb_sqlite_options_init(sdb_sqlite_options *options) {
   memset(options, 0, sizeof(*options));
   options->durability = SDB_SQLITE_FULL;
   options->readers = 2;
+  options->system = &SDB_SYSTEM;
   options->remember_removes_ms = SDB_REMEMBER_REMOVES_MS_DEFAULT;
   options->dedupe_window_ms = SDB_DEDUPE_WINDOW_MS_DEFAULT;
   options->dedupe_bytes_max = (size_t)64 << 20;
@@ -132,11 +135,12 @@ static sdb_status set_pragmas(
 static sdb_status open_database(sdb_sqlite *storage, const sdb_sqlite_options *options,
     sdb_format_meta *meta, sdb_error *error) {
   const char *path = storage->path;
-  sdb_status status = sdb_lock_take(
-      storage->mem, path, ": another server has this database open", &storage->lock, error);
+  sdb_status status = sdb_lock_take(storage->system, storage->mem, path,
+      ": another server has this database open", &storage->lock, error);
   if (status == SDB_OK)
-    status = sdb_db_open(path, SDB_DB_CREATE, WRITER_CACHE_KIB, &storage->db, error);
-  if (status == SDB_OK) status = sdb_format_prepare(storage->db, path, error);
+    status = sdb_db_open(
+        path, storage->system->vfs, SDB_DB_CREATE, WRITER_CACHE_KIB, &storage->db, error);
+  if (status == SDB_OK) status = sdb_format_prepare(storage->system, storage->db, path, error);
   if (status == SDB_OK) status = set_pragmas(storage, options, error);
   if (status == SDB_OK) status = sdb_format_read_meta(storage->db, path, meta, error);
   if (status == SDB_OK)
@@ -236,6 +240,7 @@ static sdb_status open_indexer(
   sdb_indexer *indexer = &storage->indexer;
   indexer->mem = storage->mem;
   indexer->path = storage->path;
+  indexer->vfs = storage->system->vfs;
   indexer->tail = &storage->tail;
   indexer->inbox = &storage->inbox;
   indexer->next_id = (uint64_t)id + 1;
@@ -257,6 +262,7 @@ static sdb_status open_readers(
     sdb_reader *reader = &storage->readers[i];
     reader->mem = storage->mem;
     reader->path = storage->path;
+    reader->vfs = storage->system->vfs;
     reader->sink = (sdb_storage_sink){storage, completed};
     reader->stores = &storage->stores;
     reader->tail = &storage->tail;
@@ -277,8 +283,9 @@ static sdb_status open_queues(sdb_sqlite *storage, const sdb_sqlite_options *opt
   }
   storage->made = true;
   sdb_status status = sdb_tail_init(&storage->tail, storage->mem, options->generation_entries);
-  if (status == SDB_OK) status = sdb_inbox_init(&storage->inbox, storage->mem);
-  if (status == SDB_OK) status = sdb_read_queue_init(&storage->reads, storage->mem);
+  if (status == SDB_OK) status = sdb_inbox_init(&storage->inbox, storage->mem, !options->by_hand);
+  if (status == SDB_OK)
+    status = sdb_read_queue_init(&storage->reads, storage->mem, !options->by_hand);
   return status;
 }
 
@@ -319,6 +326,7 @@ static sdb_status open_all(
   if (status == SDB_OK) status = open_indexer(storage, options, error);
   if (status == SDB_OK) {
     storage->checkpointer.path = storage->path;
+    storage->checkpointer.vfs = storage->system->vfs;
     storage->checkpointer.inbox = &storage->inbox;
     storage->checkpointer.pages_start = options->wal_pages_checkpoint;
     status = sdb_checkpointer_open(&storage->checkpointer, error);
@@ -326,7 +334,9 @@ static sdb_status open_all(
   if (status == SDB_OK) status = open_readers(storage, options, error);
   if (status != SDB_OK) return status;
   storage->port = (sdb_storage_port){1, storage, meta.database, meta.epoch, submit, get_stats};
-  return start_threads(storage, error);
+  sdb_writer_watch_wal(&storage->writer);
+  storage->by_hand = options->by_hand;
+  return storage->by_hand ? SDB_OK : start_threads(storage, error);
 }
 
 sdb_status sdb_sqlite_open(
@@ -342,6 +352,7 @@ sdb_status sdb_sqlite_open(
   }
   memcpy(path, options->path, path_size);
   made->mem = options->mem;
+  made->system = options->system;
   made->path = path;
   made->sink = options->sink;
   made->lock = -1;
@@ -354,7 +365,45 @@ sdb_status sdb_sqlite_open(
   return SDB_OK;
 }
 
+/* ---- by hand ---- */
+
+static bool has_outstanding(sdb_sqlite *storage) {
+  pthread_mutex_lock(&storage->mutex);
+  bool has = storage->outstanding > 0;
+  pthread_mutex_unlock(&storage->mutex);
+  return has;
+}
+
+/* One turn of each, in a fixed order; a reader more or less makes no difference. */
+static void take_turns(sdb_sqlite *storage) {
+  while (sdb_reader_round(&storage->readers[0]))
+    ;
+  sdb_writer_round(&storage->writer);
+  sdb_indexer_round(&storage->indexer);
+  sdb_checkpointer_round(&storage->checkpointer);
+}
+
+/* Whether a turn of the writer would bring the index or the WAL further. */
+static bool has_chores(sdb_sqlite *storage) {
+  if (storage->writer.last_failed || storage->writer.starved) return false;
+  return sdb_inbox_has_work(&storage->inbox) || sdb_writer_has_chores(&storage->writer);
+}
+
+void sdb_sqlite_run(sdb_sqlite *storage) {
+  SDB_ASSERT(storage->by_hand);
+  do
+    take_turns(storage);
+  while (has_outstanding(storage));
+  while (has_chores(storage))
+    take_turns(storage);
+}
+
 /* ---- closing ---- */
+
+static void finish_by_hand(sdb_sqlite *storage) {
+  while (has_outstanding(storage))
+    sdb_sqlite_run(storage);
+}
 
 static void stop_threads(sdb_sqlite *storage) {
   pthread_mutex_lock(&storage->mutex);
@@ -381,8 +430,11 @@ static void stop_threads(sdb_sqlite *storage) {
 void sdb_sqlite_close(sdb_sqlite *storage) {
   if (!storage) return;
   const sdb_mem *mem = storage->mem;
-  if (storage->made) stop_threads(storage);
-  if (storage->writer_runs) sdb_writer_settle_floor(&storage->writer);
+  if (storage->by_hand)
+    finish_by_hand(storage);
+  else if (storage->made)
+    stop_threads(storage);
+  if (storage->writer_runs || storage->by_hand) sdb_writer_settle_floor(&storage->writer);
   for (uint32_t i = 0; i < storage->readers_count; i++)
     sdb_reader_close(&storage->readers[i]);
   sdb_mem_free(mem, storage->readers);
@@ -398,7 +450,7 @@ void sdb_sqlite_close(sdb_sqlite *storage) {
     pthread_cond_destroy(&storage->idle);
     pthread_mutex_destroy(&storage->mutex);
   }
-  if (storage->lock >= 0) sdb_lock_release(storage->lock);
+  if (storage->lock >= 0) storage->system->close(storage->system->self, storage->lock);
   sdb_mem_free(mem, storage->path);
   sdb_mem_free(mem, storage);
 }

@@ -2,12 +2,14 @@
  *
  * A writer thread carries out all writes that are queued as one transaction (group commit), a few
  * reader threads answer reads from snapshots, an indexer and a checkpointer keep house beside
- * them. docs/storage.md describes the file; each .c of this folder opens with its part.
+ * them. Or one thread does all of it by hand, in a fixed order. docs/storage.md describes the file;
+ * each .c of this folder opens with its part.
  */
 #ifndef SDB_STORAGE_SQLITE_STORAGE_H
 #define SDB_STORAGE_SQLITE_STORAGE_H
 
 #include "hub/storage_port.h"
+#include "storage/sqlite/system.h"
 #include "storage/storage.h"
 
 typedef struct sdb_sqlite sdb_sqlite;
@@ -30,7 +32,9 @@ typedef struct sdb_sqlite_options {
   uint64_t dedupe_window_ms;        /* how long client ids are remembered at least */
   size_t dedupe_bytes_max;          /* memory for the filters over client ids: 64 MiB */
   bool secure_delete;               /* overwrite what was removed with zeros: false */
-  /* For tests and measurements; leave as they are. */
+  const sdb_system *system;         /* the machine's; must outlive the storage */
+  /* For tests, simulations and measurements; leave as they are. */
+  bool by_hand;                  /* no threads are started: all is done in sdb_sqlite_run: false */
   uint32_t generation_entries;   /* events of the log's tail that one index in memory holds */
   uint32_t commit_ops_max;       /* operations in one transaction */
   uint32_t wal_pages_checkpoint; /* pages in the WAL that wake the checkpointer */
@@ -38,12 +42,19 @@ typedef struct sdb_sqlite_options {
 
 void sdb_sqlite_options_init(sdb_sqlite_options *options);
 
-/* Opens or makes the database and starts the threads. The sink may be called as soon as something
- * was submitted. Errors, each with a message that names the file: SDB_BUSY: another server has it
- * open; SDB_BAD_FORMAT: not a database of this kind, of a newer version, or damaged;
- * SDB_BAD_DEFINITION: a store's type is not the one it was made with; SDB_IO; SDB_NO_MEMORY. */
+/* Opens or makes the database and, unless it is used by hand, starts the threads. The sink may be
+ * called as soon as something was submitted. Errors, each with a message that names the file:
+ * SDB_BUSY: another server has it open; SDB_BAD_FORMAT: not a database of this kind, of a newer
+ * version, or damaged; SDB_BAD_DEFINITION: a store's type is not the one it was made with; SDB_IO;
+ * SDB_NO_MEMORY. */
 SDB_MUST_CHECK sdb_status sdb_sqlite_open(
     const sdb_sqlite_options *options, sdb_sqlite **storage, sdb_error *error);
+
+/* By hand, on the one thread that submits: carries out and completes all that was submitted, and
+ * what its sink submits meanwhile: reads and writes in turn, each turn's writes as one transaction;
+ * then the index's flushes and merges, and checkpoints. What of those fails is done in a later
+ * call. */
+void sdb_sqlite_run(sdb_sqlite *storage);
 
 /* Carries out and completes all that was submitted, joins the threads and closes the file. Nothing
  * may be submitted any more, from the sink either. NULL is allowed. */

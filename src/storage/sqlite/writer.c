@@ -70,6 +70,7 @@ sdb_status sdb_writer_open(
   writer->db = db;
   writer->forget_at_ms = UINT64_MAX;
   writer->deleting = true;
+  sdb_op_list_init(&writer->work.ops);
   sdb_dedupe_init(&writer->dedupe, options->mem, options->dedupe_bytes_max);
   if (pthread_mutex_init(&writer->stats_mutex, NULL) != 0)
     return sdb_db_failed(NULL, options->path, error);
@@ -366,16 +367,18 @@ static void bound_wal(sdb_writer *writer) {
 /* Whether a group may begin: not while the indexer is far behind. But the disk may be what holds it
  * up (then the group is to fail, not to wait), or it may have failed for good: then the tail grows
  * until memory ends. */
-static bool may_write(const sdb_writer *writer, const sdb_inbox_work *work) {
+static bool may_write(const sdb_writer *writer) {
+  const sdb_inbox_work *work = &writer->work;
   if (work->ops.count == 0) return false;
   return writer->tail->frozen < FROZEN_MAX || writer->last_failed || work->closing ||
          writer->held_up >= HELD_UP_MAX;
 }
 
-static sdb_inbox_wait how_to_wait(const sdb_writer *writer, const sdb_inbox_work *work) {
-  if (may_write(writer, work)) return SDB_INBOX_NO_WAIT;
-  if (sdb_writer_has_chores(writer) && !writer->last_failed) return SDB_INBOX_NO_WAIT;
-  bool retry = work->ops.count > 0 || sdb_writer_has_chores(writer);
+static sdb_inbox_wait how_to_wait(const sdb_writer *writer) {
+  if (may_write(writer)) return SDB_INBOX_NO_WAIT;
+  bool hurry = !writer->last_failed && !writer->starved;
+  if (sdb_writer_has_chores(writer) && hurry) return SDB_INBOX_NO_WAIT;
+  bool retry = writer->work.ops.count > 0 || sdb_writer_has_chores(writer);
   return retry ? SDB_INBOX_WAIT_BRIEFLY : SDB_INBOX_WAIT;
 }
 
@@ -398,28 +401,33 @@ static void take_group(const sdb_writer *writer, sdb_op_list *from, sdb_op_list 
   }
 }
 
-void *sdb_writer_run(void *context) {
-  sdb_writer *writer = context;
-  sdb_inbox_work work = {0};
-  sdb_op_list_init(&work.ops);
-  sqlite3_wal_hook(writer->db, on_wal, writer);
-  for (;;) {
-    sdb_inbox_take(writer->inbox, how_to_wait(writer, &work), &work);
-    take_items(writer, work.items);
-    if (work.finish_checkpoint) finish_checkpoint(writer);
-    sdb_op_list group;
-    sdb_op_list_init(&group);
-    if (may_write(writer, &work)) {
-      writer->held_up = 0;
-      take_group(writer, &work.ops, &group);
-    } else if (work.ops.count > 0) {
-      writer->held_up++;
-      sdb_inbox_wake_indexer(writer->inbox);
-    }
-    if (group.count > 0 || sdb_writer_has_chores(writer)) commit_group(writer, &group);
-    bound_wal(writer);
-    if (work.closing && work.ops.count == 0) return NULL;
+bool sdb_writer_round(sdb_writer *writer) {
+  sdb_inbox_work *work = &writer->work;
+  sdb_inbox_take(writer->inbox, how_to_wait(writer), work);
+  take_items(writer, work->items);
+  if (work->finish_checkpoint) finish_checkpoint(writer);
+  sdb_op_list group;
+  sdb_op_list_init(&group);
+  if (may_write(writer)) {
+    writer->held_up = 0;
+    take_group(writer, &work->ops, &group);
+  } else if (work->ops.count > 0) {
+    writer->held_up++;
+    sdb_inbox_wake_indexer(writer->inbox);
   }
+  if (group.count > 0 || sdb_writer_has_chores(writer)) commit_group(writer, &group);
+  bound_wal(writer);
+  return !work->closing || work->ops.count > 0;
+}
+
+void *sdb_writer_run(void *context) {
+  while (sdb_writer_round(context))
+    ;
+  return NULL;
+}
+
+void sdb_writer_watch_wal(sdb_writer *writer) {
+  sqlite3_wal_hook(writer->db, on_wal, writer);
 }
 
 void sdb_writer_settle_floor(sdb_writer *writer) {

@@ -1,4 +1,4 @@
-/* storage/sqlite/writer.h: the one thread that writes, and what its parts share.
+/* storage/sqlite/writer.h: the one that writes, and what its parts share.
  *
  *   writer.c        the thread, group commits, completions
  *   write.c         one operation in the transaction
@@ -104,8 +104,10 @@ typedef struct sdb_writer {
   uint64_t forget_at_ms;  /* when the oldest remove is past the horizon; UINT64_MAX: never */
   uint64_t sweep_at_ms;   /* when the next sweep of `spent` begins */
   sdb_seq sweep_position; /* how far this one came */
+  sdb_inbox_work work;    /* what was taken and waits for its group */
   unsigned held_up;       /* short waits in a row for an indexer that is far behind */
   bool last_failed;       /* the last transaction failed: no hurry with chores */
+  bool starved;           /* a chore waits for memory: no hurry either */
   struct sdb_checkpointer *checkpointer;
   uint32_t wal_pages;     /* in the WAL after the last commit */
   uint32_t wal_pages_max; /* from here on the writer checkpoints by itself */
@@ -115,16 +117,24 @@ typedef struct sdb_writer {
   sdb_error last_error;
 } sdb_writer;
 
-/* Runs until the inbox is closed and empty. */
+/* Takes what waits, and carries out a group of it as one transaction, with what is due beside it.
+ * False: the inbox is closed and empty. */
+bool sdb_writer_round(sdb_writer *writer);
+
+/* The thread: rounds until then. */
 void *sdb_writer_run(void *writer);
 
 /* Prepares a zeroed writer over its open connection, which it does not own. The caller then sets
- * stores, tail, inbox, reads, checkpointer, hash_key, last and floor. */
+ * stores, tail, inbox, reads, checkpointer, hash_key, last and floor, and calls
+ * sdb_writer_watch_wal once the checkpointer is open. */
 SDB_MUST_CHECK sdb_status sdb_writer_open(
     sdb_writer *writer, const sdb_writer_options *options, sqlite3 *db, sdb_error *error);
 void sdb_writer_close(sdb_writer *writer);
 
-/* Lowers the floor to what was really given: for a clean end, when the thread has ended. */
+/* From now on the checkpointer is told how the WAL grows. */
+void sdb_writer_watch_wal(sdb_writer *writer);
+
+/* Lowers the floor to what was really given: for a clean end, after the last round. */
 void sdb_writer_settle_floor(sdb_writer *writer);
 
 /* ---- for the writer's own parts ---- */
