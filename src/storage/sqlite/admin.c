@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "platform/platform.h"
+#include "storage/sqlite/backup.h"
 #include "storage/sqlite/format.h"
 #include "storage/sqlite/stores.h"
 #include "storage/sqlite/verify.h"
@@ -156,11 +157,10 @@ void sdb_inspection_free(sdb_inspection *inspection) {
 
 /* ---- backups ---- */
 
-/* Copies all pages in one step, so from one snapshot, and leaves the copy out of WAL mode, marked
- * as a backup. Nobody sees it before it is complete, so its journal need not be a file. */
-static sdb_status copy_pages(sqlite3 *from, const char *path, const char *part, sdb_error *error) {
+sdb_status sdb_backup_copy(
+    sqlite3 *from, const char *path, const char *part, const char *vfs, sdb_error *error) {
   sqlite3 *to;
-  sdb_status status = sdb_db_open(part, NULL, SDB_DB_READ_WRITE, CACHE_KIB, &to, error);
+  sdb_status status = sdb_db_open(part, vfs, SDB_DB_CREATE, CACHE_KIB, &to, error);
   if (status != SDB_OK) return status;
   sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
   if (!backup) {
@@ -210,7 +210,7 @@ static sdb_status backup_to(sqlite3 *db, const char *from, const char *path, sdb
   int opened = mkstemp(part);
   if (opened < 0) return sdb_error_set(error, SDB_IO, path, ": ", strerror(errno));
   close(opened);
-  sdb_status status = copy_pages(db, from, part, error);
+  sdb_status status = sdb_backup_copy(db, from, part, NULL, error);
   if (status == SDB_OK) status = publish(part, path, error);
   unlink(part);
   return status;
