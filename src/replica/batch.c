@@ -216,6 +216,7 @@ void sdb_batch_on_completed(sdb_replica *replica, sdb_batch *batch, uint64_t now
 /* What was staged for the storage that failed is not given to it. */
 static void drop_staged(sdb_replica *replica, uint64_t now_ms) {
   sdb_local_op *list = replica->staged;
+  bool commit_out = replica->commit_out;
   replica->staged = NULL;
   replica->staged_last = &replica->staged;
   for (sdb_local_op *op = list; op; op = op->next) {
@@ -223,6 +224,7 @@ static void drop_staged(sdb_replica *replica, uint64_t now_ms) {
     replica->ops_out++;
   }
   sdb_replica_on_completed(replica, list, now_ms);
+  replica->commit_out = commit_out; /* of one that the storage has still */
 }
 
 void sdb_replica_fail_storage(sdb_replica *replica, sdb_status status, uint64_t now_ms) {

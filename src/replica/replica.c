@@ -130,18 +130,31 @@ void sdb_replica_destroy(sdb_replica *replica) {
 
 /* ---- the storage ---- */
 
+/* What the storage is given now: up to a commit, behind which everything waits until it is known
+ * that it succeeded. A commit behind one that failed could succeed, and say that what the failed
+ * one held is there. */
+static sdb_local_op *take_staged(sdb_replica *replica) {
+  sdb_local_op *list = replica->staged, **end = &list;
+  if (replica->commit_out) return NULL;
+  while (*end && !replica->commit_out) {
+    replica->commit_out = (*end)->kind == SDB_LOCAL_COMMIT;
+    replica->ops_out++;
+    end = &(*end)->next;
+  }
+  replica->staged = *end;
+  if (!replica->staged) replica->staged_last = &replica->staged;
+  *end = NULL;
+  return list;
+}
+
 bool sdb_replica_flush(sdb_replica *replica, uint64_t now_ms) {
   if (replica->send_due && replica->loaded) sdb_send_pushes(replica, now_ms);
   if (replica->sends.status != SDB_OK)
     sdb_link_drop(replica, SDB_CLOSE_OVERLOADED, "out of memory", now_ms);
   sdb_batch_close(replica, now_ms);
   sdb_batch_sync(replica, now_ms);
-  sdb_local_op *list = replica->staged;
-  if (!list || !replica->storage) return sdb_replica_has_output(replica);
-  replica->staged = NULL;
-  replica->staged_last = &replica->staged;
-  for (sdb_local_op *op = list; op; op = op->next)
-    replica->ops_out++;
+  sdb_local_op *list = replica->storage ? take_staged(replica) : NULL;
+  if (!list) return sdb_replica_has_output(replica);
   replica->storage->submit(replica->storage->self, list);
   return true;
 }
@@ -218,6 +231,7 @@ void sdb_replica_on_completed(sdb_replica *replica, sdb_local_op *list, uint64_t
       sdb_load_on_completed(replica, (sdb_local_load *)(void *)op, now_ms);
       break;
     case SDB_LOCAL_COMMIT:
+      replica->commit_out = false;
       sdb_batch_on_completed(replica, op->owner, now_ms);
       break;
     case SDB_LOCAL_SYNC:

@@ -183,7 +183,8 @@ struct sdb_replica {
 
   sdb_batch *batch; /* open */
   sdb_local_op *staged, **staged_last;
-  size_t ops_out; /* at the storage */
+  size_t ops_out;  /* at the storage */
+  bool commit_out; /* one of them is a commit: the last */
   sdb_local_op sync;
   bool sync_out;       /* `sync` is staged or at the storage */
   uint64_t sync_at_ms; /* when it is to be; UINT64_MAX: nothing asks for it */
