@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPLICA_BYTES_MAX ((size_t)8 << 20)
+#define REPLICA_BYTES_MAX ((size_t)32 << 20)
 #define POWER_LOSS_MS 10 /* what was accepted so long ago is synced, unless its storage is slow */
 #define SYNC_DELAY_MS 2
 
@@ -251,7 +251,8 @@ void sim_device_run(sim_device *device) {
   }
   if (device->run_at_ms <= now_ms) {
     device->run_at_ms = SIM_NEVER;
-    device->local->run(device->local, 1 + sim_below(&device->random, 4));
+    device->local->run(
+        device->local, device->deferred ? 1 + sim_below(&device->random, 4) : SIZE_MAX);
   }
   device->list_failed = false;
   if (device->attach_at_ms <= now_ms) attach(device);

@@ -70,6 +70,13 @@ static void forget_store(sim_device *device, uint16_t store) {
 }
 
 void sim_device_on_change(sim_device *device, uint16_t store, const sdb_client_change *change) {
+  static const char *const KINDS[] = {"", "shows", "drops", "lists anew"};
+  static const char *const STATES[] = {"", "synced", "partial", "pending", "failed"};
+  SIM_TRACE(device->world->now_ms, device->name, "%s %s: %s ...%02x%02x of ...%02x%02x %.*s",
+      KINDS[change->kind], sim_store_wire_name(store), STATES[change->record.state],
+      change->record.id.bytes[14], change->record.id.bytes[15], change->record.client_id.bytes[14],
+      change->record.client_id.bytes[15], (int)change->record.object.size,
+      change->record.object.size ? change->record.object.data : "");
   if (change->kind == SDB_CHANGE_RESET) {
     forget_store(device, store);
     device->stale[store] = true;

@@ -39,8 +39,7 @@ void sim_ledger_accept(sim_ledger *ledger, sim_push *push, sdb_uuid client_id, u
   push->accepted = true;
   push->accepted_ms = now_ms;
   push->client_id = client_id;
-  if (!sdb_uuid_is_nil(client_id))
-    sim_map_put(&ledger->by_client, key_of(client_id), push->number);
+  if (!sdb_uuid_is_nil(client_id)) sim_map_put(&ledger->by_client, key_of(client_id), push->number);
 }
 
 void sim_ledger_lose(

@@ -59,15 +59,16 @@ static void plan_actions(sim_plan *plan, sim_random *random) {
     sum += weights[i];
   }
   if (sum == 0) weights[SIM_PUSH_NOTE] = sum = 1;
-  uint64_t at_ms = 0, gap_ms = sim_chance(random, 500) ? 3000 : sim_wait(random, HOUR_MS);
+  uint64_t at_ms = 0, gap_ms = sim_chance(random, 700) ? 3000 : sim_wait(random, 20000);
   plan->actions_count = 40 + sim_below(random, SIM_ACTIONS_MAX - 40);
   for (size_t i = 0; i < plan->actions_count; i++) {
     uint32_t at = sim_below(random, sum), kind = 0;
     while (at >= weights[kind])
       at -= weights[kind++];
-    at_ms += sim_wait(random, sim_chance(random, 5) ? DAY_MS : gap_ms);
+    uint64_t wait_ms = sim_wait(random, kind == SIM_SLEEP ? 10 * DAY_MS : gap_ms);
     plan->actions[i] =
-        (sim_action){at_ms, (sim_action_kind)kind, sim_random_of(plan->seed, 100 + i)};
+        (sim_action){at_ms, (sim_action_kind)kind, sim_random_of(plan->seed, 100 + i), wait_ms};
+    at_ms += wait_ms;
   }
 }
 

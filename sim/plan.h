@@ -41,6 +41,7 @@
   X(LOSE_DEVICE, "a device loses all it held", 4)                                                  \
   X(DEFER_DEVICE, "a device's storage becomes slow", 10)                                           \
   X(FILL_DEVICE, "a device's disk fails for a while", 6)                                           \
+  X(SLEEP, "everybody is away for days", 0)                                                        \
   X(DEVICE_CLOCK, "a device's clock is set", 5)                                                    \
   X(TOKEN, "a device is asked for another token", 6)                                               \
   X(KILL_SERVER, "the server is killed", 6)                                                        \
@@ -48,7 +49,7 @@
   X(DIE_SERVER, "the server dies within a commit", 6)                                              \
   X(STOP_SERVER, "the server is stopped", 4)                                                       \
   X(BACKUP, "a backup is taken", 6)                                                                \
-  X(RESTORE, "the server is restored from the backup", 0)                                          \
+  X(RESTORE, "the server is restored from the backup", 2)                                          \
   X(FILL_SERVER, "the server's disk is full for a while", 5)                                       \
   X(FAIL_COMMITS, "the server's commits fail for a moment", 8)                                     \
   X(SERVER_CLOCK, "the server's clock is set", 5)
@@ -66,6 +67,7 @@ typedef struct sim_action {
   uint64_t at_ms;
   sim_action_kind kind;
   sim_random random;
+  uint64_t for_ms; /* SLEEP: until the next action */
 } sim_action;
 
 typedef enum sim_token_mode {

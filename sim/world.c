@@ -114,7 +114,8 @@ static void act_on_conn(sim_world *world, sim_device *device, sim_action *action
     if (conn) conn->bytes_per_s = device->bytes_per_s;
     break;
   default:
-    device->network_at_ms = world->now_ms + sim_wait(random, 5 * DAY_MS);
+    device->network_at_ms =
+        world->now_ms + sim_wait(random, sim_chance(random, 20) ? 2 * DAY_MS : 600000);
     if (conn) sim_conn_cut(conn, random);
     break;
   }
@@ -132,6 +133,13 @@ static void act_on_device(sim_world *world, sim_device *device, sim_action *acti
     break;
   case SIM_LOSE_DEVICE:
     sim_device_end(device, SIM_KILLED, true, down_ms);
+    break;
+  case SIM_SLEEP:
+    for (size_t i = 0; i < world->plan.devices_count; i++) {
+      uint64_t before_ms = sim_wait(random, 60000);
+      sim_device_end(world->devices[i], sim_chance(random, 500) ? SIM_CLOSED : SIM_KILLED, false,
+          action->for_ms > before_ms ? action->for_ms - before_ms : action->for_ms);
+    }
     break;
   case SIM_DEFER_DEVICE:
     sim_device_defer(device, !device->deferred);
