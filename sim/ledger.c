@@ -55,7 +55,9 @@ void sim_ledger_lose(
 void sim_ledger_before_restore(sim_ledger *ledger, const sim_model *model) {
   for (size_t i = 0; i < ledger->count; i++) {
     sim_push *push = ledger->pushes[i];
-    if (push->accepted && sim_model_of_client(model, push->client_id)) push->rolled_back = true;
+    /* A change of what was not there is done without an event; now it may be there again. */
+    bool done = push->action != SDB_ACTION_CREATE || sim_model_of_client(model, push->client_id);
+    push->rolled_back |= push->accepted && done;
   }
 }
 

@@ -148,6 +148,7 @@ void sim_server_restore(sim_server *server, uint64_t down_ms) {
   if (sim_server_wall_ms(server) <= last_ms)
     server->wall_offset_ms += (int64_t)(last_ms - sim_server_wall_ms(server)) + 1;
   server->backend->restore(server->backend);
+  server->was_restored = true;
   sim_ledger_before_restore(&world->ledger, &world->model);
   sim_model_restored(&world->model);
   sim_ledger_after_restore(&world->ledger, &world->model);

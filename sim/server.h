@@ -41,8 +41,7 @@ typedef struct sim_server {
   sdb_uuid epoch;
   int64_t wall_offset_ms;
   uint64_t up_at_ms; /* while it is down */
-  bool restores;     /* the next life is of the backup */
-  bool has_backup;
+  bool has_backup, was_restored;
   bool ending;         /* what comes of its outputs does not matter any more */
   uint64_t well_at_ms; /* the disk; SIM_NEVER: it is well */
   unsigned commits_to_fail;
