@@ -60,6 +60,10 @@ void sim_disk_clear(sim_disk *disk);
 
 /* ---- for tests ---- */
 
+/* The disk under one of the SQLite storages. */
+sim_disk *sim_sqlite_backend_disk(sim_backend *backend);
+sim_disk *sim_sqlite_local_disk(sim_local *local);
+
 /* A file as it is seen now; NULL: there is none. Valid until the disk is used again. */
 const uint8_t *sim_disk_file(const sim_disk *disk, const char *path, size_t *size);
 /* Writes into it past everything: damage. It must be there, and be long enough. */

@@ -35,9 +35,8 @@ struct disk_node {
   disk_change *changes;  /* from safe to seen, in order */
   size_t changes_count, changes_capacity;
   disk_bytes written;
-  size_t opened;    /* files of SQLite and descriptors */
-  bool syncs_names; /* a journal or WAL that is new: its first sync syncs the folder */
-  bool marked;      /* while what is not used any more is collected */
+  size_t opened; /* files of SQLite and descriptors */
+  bool marked;   /* while what is not used any more is collected */
   /* locks of SQLite's connections */
   size_t shared;
   const void *writer; /* the file that has RESERVED or more */

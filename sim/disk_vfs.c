@@ -11,8 +11,8 @@
 
 #define TIME_MS 1749383382805LL
 #define JULIAN_EPOCH_MS 210866760000000LL /* of 1970 */
-#define NEW_JOURNALS                                                                               \
-  (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL) /* their names matter */
+/* Their names matter: as in the unix VFS, whoever opened one as if to make it syncs the folder. */
+#define NEW_JOURNALS (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL)
 
 typedef struct disk_file {
   sqlite3_file base;
@@ -20,6 +20,7 @@ typedef struct disk_file {
   disk_node *node;
   const char *name; /* SQLite's; NULL: a temporary file */
   int level;        /* SQLITE_LOCK_... */
+  bool syncs_names; /* its first sync syncs the folder */
   bool maps;
   uint16_t shm_shared, shm_exclusive; /* a bit a lock */
 } disk_file;
@@ -213,8 +214,8 @@ static int file_sync(sqlite3_file *base, int flags) {
     return SQLITE_IOERR_FSYNC;
   }
   disk_sync(file->disk, file->node);
-  if (file->node->syncs_names) disk_sync_names(file->disk);
-  file->node->syncs_names = false;
+  if (file->syncs_names) disk_sync_names(file->disk);
+  file->syncs_names = false;
   return SQLITE_OK;
 }
 
@@ -278,15 +279,13 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int 
   disk_node *node = name ? disk_find(disk, name) : disk_make_node(disk);
   bool exclusive = flags & SQLITE_OPEN_EXCLUSIVE;
   if (name && node && exclusive) return SQLITE_CANTOPEN;
-  if (!node && (flags & SQLITE_OPEN_CREATE)) {
-    node = make_named(disk, name);
-    if (node) node->syncs_names = flags & NEW_JOURNALS;
-  }
+  if (!node && (flags & SQLITE_OPEN_CREATE)) node = make_named(disk, name);
   if (!node) return SQLITE_CANTOPEN;
   node->opened++;
   file->disk = disk;
   file->node = node;
   file->name = name;
+  file->syncs_names = (flags & SQLITE_OPEN_CREATE) && (flags & NEW_JOURNALS);
   file->base.pMethods = &METHODS;
   if (out) *out = flags;
   return SQLITE_OK;

@@ -132,6 +132,10 @@ static void destroy(sim_backend *base) {
   sdb_mem_free(sdb_platform_mem(), self);
 }
 
+sim_disk *sim_sqlite_backend_disk(sim_backend *backend) {
+  return of(backend)->disk;
+}
+
 sim_backend *sim_sqlite_backend(const sim_backend_options *options) {
   sqlite_backend *self = sdb_mem_zero(sdb_platform_mem(), sizeof(*self));
   SDB_ASSERT(self);

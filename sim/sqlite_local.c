@@ -19,6 +19,7 @@ typedef struct sqlite_local {
   sdb_sqlite_local *storage; /* of the life that is open */
   sdb_local_port port;       /* ours, before the storage's */
   sdb_local_sink sink;
+  bool damaged; /* an operation found that it is: the next life begins anew */
   bool deferred;
   sdb_local_op *first, **last; /* that wait */
 } sqlite_local;
@@ -29,6 +30,8 @@ static sqlite_local *of(sim_local *base) {
 
 static void on_completed(void *context, sdb_local_op *list) {
   sqlite_local *self = context;
+  for (const sdb_local_op *op = list; op; op = op->next)
+    self->damaged |= op->status == SDB_BAD_FORMAT;
   self->sink.completed(self->sink.context, list);
 }
 
@@ -126,7 +129,10 @@ static sdb_status set_aside(sqlite_local *self) {
   if (status != SDB_CONFLICT)
     status = sdb_sqlite_local_set_aside(
         self->options.system, self->options.mem, PATH, ++self->set_aside, NULL);
-  if (status == SDB_OK) status = begin_anew(self, pending, count);
+  if (status == SDB_OK) {
+    self->damaged = false;
+    status = begin_anew(self, pending, count);
+  }
   sdb_buffer_free(&memory);
   return status == SDB_OK ? SDB_BAD_FORMAT : status;
 }
@@ -137,10 +143,10 @@ static sdb_status open_life(sim_local *base, sdb_local_sink sink) {
   sqlite_local *self = of(base);
   SDB_ASSERT(!self->storage);
   self->sink = sink;
-  bool damaged;
   sim_disk_begin(self->disk);
-  sdb_status status = sdb_sqlite_local_open(&self->options, &self->storage, &damaged, NULL);
-  return damaged ? set_aside(self) : status;
+  if (self->damaged) return set_aside(self);
+  sdb_status status = sdb_sqlite_local_open(&self->options, &self->storage, &self->damaged, NULL);
+  return self->damaged ? set_aside(self) : status;
 }
 
 static const sdb_local_port *port(sim_local *base) {
@@ -168,6 +174,7 @@ static void end(sim_local *base, sim_end how) {
 
 static void lose(sim_local *base) {
   SDB_ASSERT(!of(base)->storage);
+  of(base)->damaged = false;
   sim_disk_clear(of(base)->disk);
 }
 
@@ -176,6 +183,10 @@ static void destroy(sim_local *base) {
   if (self->storage) end(base, SIM_KILLED);
   sim_disk_destroy(self->disk);
   sdb_mem_free(sdb_platform_mem(), self);
+}
+
+sim_disk *sim_sqlite_local_disk(sim_local *local) {
+  return of(local)->disk;
 }
 
 sim_local *sim_sqlite_local(const sim_local_options *options) {
