@@ -13,7 +13,10 @@
  *    or reserved before, over restarts and backward clocks too. So commit order is
  *    seq order.
  *  - If the transaction fails, every write in it completes SDB_UNAVAILABLE, nothing of it is
- *    stored, and the storage goes on: the next one may succeed.
+ *    stored, and the storage goes on: the next one may succeed. One thing cannot be excluded: where
+ *    the disk fails a sync, and the process or the machine then ends before anything else could be
+ *    written, the next opening may find the transaction whole. (So who asks again uses the same
+ *    client id.)
  *  - A write with a client id that was stored for this user before (within the dedupe window, at
  *    least 7 days) stores nothing and completes SDB_OK with `duplicate` set.
  *  - A read sees every write that completed before it was submitted.

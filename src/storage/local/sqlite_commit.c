@@ -386,11 +386,7 @@ sdb_status sdb_file_commit(sdb_file *file, sdb_local_commit *op) {
 }
 
 sdb_status sdb_file_sync(sdb_file *file) {
-  sqlite3_file *wal = NULL;
-  int code = sqlite3_file_control(file->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
-  /* Without methods it was never opened: nothing was written. */
-  if (code == SQLITE_OK && wal && wal->pMethods)
-    code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+  int code = sdb_db_sync_wal(file->db);
   if (code == SQLITE_OK) return SDB_OK;
   return sdb_error_set(&file->error, sdb_db_status(code), "the disk cannot be synced", NULL, NULL);
 }

@@ -78,6 +78,15 @@ void sdb_db_finalize(sqlite3_stmt **statements, size_t count) {
   }
 }
 
+int sdb_db_sync_wal(sqlite3 *db) {
+  sqlite3_file *wal = NULL;
+  int code = sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+  /* Without methods it was never opened: nothing was written. */
+  if (code == SQLITE_OK && wal && wal->pMethods)
+    code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+  return code;
+}
+
 sdb_status sdb_db_integer(
     sqlite3 *db, const char *path, const char *sql, int64_t *value, sdb_error *error) {
   sqlite3_stmt *statement;

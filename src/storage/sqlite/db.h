@@ -36,6 +36,9 @@ SDB_MUST_CHECK sdb_status sdb_db_prepare(sqlite3 *db, const char *path, const ch
 /* Finalizes and clears; NULLs are allowed. */
 void sdb_db_finalize(sqlite3_stmt **statements, size_t count);
 
+/* Syncs the WAL, if there is one. SQLite's code. */
+int sdb_db_sync_wal(sqlite3 *db);
+
 /* The one integer that `sql` gives. */
 SDB_MUST_CHECK sdb_status sdb_db_integer(
     sqlite3 *db, const char *path, const char *sql, int64_t *value, sdb_error *error);

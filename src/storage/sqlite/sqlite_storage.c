@@ -132,6 +132,17 @@ static sdb_status set_pragmas(
   return sdb_db_run(storage->db, storage->path, sql, error);
 }
 
+/* A process that was killed may have written a transaction and not synced it. Readers see it now, so
+ * no power failure may take it back any more. */
+static sdb_status keep_what_is_found(
+    sdb_sqlite *storage, const sdb_sqlite_options *options, sdb_error *error) {
+  if (options->durability != SDB_SQLITE_FULL) return SDB_OK;
+  int code = sdb_db_sync_wal(storage->db);
+  if (code == SQLITE_OK) return SDB_OK;
+  return sdb_error_set(
+      error, sdb_db_status(code), storage->path, ": cannot be synced: ", sqlite3_errstr(code));
+}
+
 static sdb_status open_database(sdb_sqlite *storage, const sdb_sqlite_options *options,
     sdb_format_meta *meta, sdb_error *error) {
   const char *path = storage->path;
@@ -146,6 +157,7 @@ static sdb_status open_database(sdb_sqlite *storage, const sdb_sqlite_options *o
   if (status == SDB_OK)
     status = sdb_store_map_load(
         &storage->stores, storage->db, path, options->stores, options->stores_count, error);
+  if (status == SDB_OK) status = keep_what_is_found(storage, options, error);
   /* What a crash left half-built is dead. */
   if (status == SDB_OK)
     status = sdb_db_run(storage->db, path, "UPDATE run SET state = 3 WHERE state = 1", error);

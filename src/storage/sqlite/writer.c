@@ -236,13 +236,29 @@ static void start(sdb_writer *writer) {
   writer->undo.sweep_position = writer->sweep_position;
 }
 
+/* A COMMIT that fails, because the sync does, may have written the transaction with its end. SQLite
+ * goes on without it and writes the next one over it; but a crash before that would find it in the
+ * WAL. So one that means nothing is written at once: it raises the floor, for SQLite writes no page
+ * that stays the same. Where that fails too, what comes next buries both. */
+static void bury(sdb_writer *writer) {
+  sqlite3_stmt *const *statements = writer->statements;
+  sdb_seq floor = writer->floor + 1;
+  sdb_db_bind(statements[SDB_W_FLOOR_PUT], 1, floor);
+  bool good = sdb_db_step(statements[SDB_W_BEGIN]) == SQLITE_DONE &&
+              sdb_db_step(statements[SDB_W_FLOOR_PUT]) == SQLITE_DONE &&
+              sdb_db_step(statements[SDB_W_COMMIT]) == SQLITE_DONE;
+  if (good) writer->floor = floor;
+  if (!good && !sqlite3_get_autocommit(writer->db)) sdb_db_step(statements[SDB_W_ROLLBACK]);
+}
+
 /* Ends the transaction. True: all of it is durable. */
 static bool finish(sdb_writer *writer) {
-  if (writer->failed == 0 && writer->open)
-    sdb_writer_step(writer, writer->statements[SDB_W_COMMIT]);
+  bool commits = writer->failed == 0 && writer->open;
+  if (commits) sdb_writer_step(writer, writer->statements[SDB_W_COMMIT]);
   writer->last_failed = writer->failed != 0;
   if (writer->failed != 0) {
     roll_back(writer);
+    if (commits) bury(writer);
     return false;
   }
   if (writer->floor_wanted > writer->floor) writer->floor = writer->floor_wanted;
