@@ -121,6 +121,7 @@ void sim_device_start(sim_device *device) {
   device->offline = false;
   for (size_t i = 0; i < SIM_STORES; i++)
     device->stale[i] = true;
+  memset(device->listing, 0, sizeof(device->listing));
   SIM_TRACE(world->now_ms, device->name, "starts");
   attach(device);
   sim_device_drain(device);

@@ -73,8 +73,9 @@ typedef struct sim_device {
   sim_shown *shown;
   size_t shown_count, shown_capacity;
   bool stale[SIM_STORES]; /* to be listed: at the start, and after a reset */
-  bool list_failed;       /* it is tried again with the next turn that something else brings */
-  sim_ask *asks;          /* each request that was ever made, by its tag */
+  bool listing[SIM_STORES];
+  bool list_failed; /* it is tried again with the next turn that something else brings */
+  sim_ask *asks;    /* each request that was ever made, by its tag */
   size_t asks_count, asks_capacity;
   size_t asks_open;
 } sim_device;

@@ -101,6 +101,7 @@ static void ask(sim_device *device, sdb_replica_request *request, sim_ask what) 
 }
 
 static void list(sim_device *device, sim_ask_kind kind, uint16_t store, sdb_uuid before) {
+  if (kind == SIM_ASK_SHOW) device->listing[store] = true;
   sdb_replica_request request = {
       .kind = SDB_REPLICA_LIST, .store = store, .before = before, .limit = LIST_LIMIT};
   ask(device, &request, (sim_ask){.kind = kind});
@@ -109,13 +110,15 @@ static void list(sim_device *device, sim_ask_kind kind, uint16_t store, sdb_uuid
 void sim_device_list_stale(sim_device *device) {
   bool can = device->local_open && device->attach_at_ms == SIM_NEVER && !device->list_failed;
   for (uint16_t i = 0; can && i < SIM_STORES; i++) {
-    if (device->stale[i]) list(device, SIM_ASK_SHOW, i, NIL);
+    if (!device->stale[i] || device->listing[i]) continue;
     device->stale[i] = false;
+    list(device, SIM_ASK_SHOW, i, NIL);
   }
 }
 
 /* What changes have shown since is newer than the page. */
 static void on_page(sim_device *device, const sdb_replica_output *output) {
+  device->listing[output->store] = false;
   if (output->status != SDB_OK) {
     device->stale[output->store] = device->list_failed = true;
     return;
