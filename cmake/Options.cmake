@@ -18,3 +18,9 @@ if(SYNCDB_SANITIZE)
 else()
   target_compile_options(syncdb_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
 endif()
+
+# Faults that the simulator has to find (src/base/planted.h): never in what is shipped.
+option(SYNCDB_PLANTED_FAULTS "Plant faults in the library, for the simulator to find" OFF)
+if(SYNCDB_PLANTED_FAULTS)
+  target_compile_definitions(syncdb_flags INTERFACE SYNCDB_PLANTED_FAULTS)
+endif()

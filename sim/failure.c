@@ -25,8 +25,6 @@ void sim_fail(const char *kind, const char *format, ...) {
   va_end(arguments);
   snprintf(report->kind, sizeof(report->kind), "%s", kind);
   fflush(stdout);
-  fprintf(stderr, "FAILED seed %llu at %llu ms: %s: %s\n", (unsigned long long)report->seed,
-      (unsigned long long)report->at_ms, report->kind, report->message);
   _exit(SIM_FAILED);
 }
 

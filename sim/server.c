@@ -153,9 +153,3 @@ void sim_server_restore(sim_server *server, uint64_t down_ms) {
   sim_model_restored(&world->model);
   sim_ledger_after_restore(&world->ledger, &world->model);
 }
-__attribute__((weak)) sim_backend *sim_sqlite_backend(const sim_backend_options *o) {
-  return sim_memory_backend(o);
-}
-__attribute__((weak)) sim_local *sim_sqlite_local(const sim_local_options *o) {
-  return sim_memory_local(o);
-}
