@@ -25,11 +25,9 @@ sim_device *sim_device_new(sim_world *world, uint32_t index) {
   device->token_at_ms = SIM_NEVER;
   device->completed_end = &device->completed;
   sim_memory_init(&device->memory, device->name, REPLICA_BYTES_MAX);
-  char user[8];
-  snprintf(user, sizeof(user), "u%u", device->user);
   sim_local_options options = {.stores = sim_storage_stores(),
       .stores_count = SIM_STORES,
-      .user = user,
+      .user = sim_user_name(device->user),
       .seed = sim_random_next(&device->random)};
   device->local = device->plan->on_disk ? sim_sqlite_local(&options) : sim_memory_local(&options);
   return device;
@@ -187,9 +185,7 @@ static void connect_now(sim_device *device) {
   sim_world *world = device->world;
   sim_server *server = world->server;
   uint64_t expires_ms = 0;
-  char name[8];
-  snprintf(name, sizeof(name), "u%u", device->user);
-  sdb_slice user = sdb_slice_of(name);
+  sdb_slice user = sdb_slice_of(sim_user_name(device->user));
   device->connecting = false;
   if (!server->hub || world->now_ms < device->network_at_ms) {
     fail_to_connect(device, SDB_CLOSE_LOST);

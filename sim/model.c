@@ -24,6 +24,11 @@ uint16_t sim_user_of(sdb_slice name) {
   return (uint16_t)(name.data[1] - '0');
 }
 
+const char *sim_user_name(uint16_t user) {
+  static const char *const NAMES[SIM_USERS_MAX] = {"u0", "u1", "u2", "u3"};
+  return NAMES[user];
+}
+
 /* ---- keys ---- */
 
 static uint64_t object_key(uint16_t user, uint16_t store, sdb_seq object) {
@@ -183,7 +188,8 @@ static void check_duplicate(
     const sim_model *model, const sim_expected *expected, const sdb_op_write *op) {
   SIM_CHECK(op->object == expected->stored->object || SIM_SINGULAR(expected->stored->store),
       "a duplicate is answered with its event", "another object");
-  const sim_entry *current = expected->current;
+  const sim_entry *stored = expected->stored;
+  const sim_entry *current = current_of(model, stored->user, stored->store, stored->object);
   if (op->event.seq == 0) {
     SIM_CHECK(!current || sim_model_may_forget(model, current),
         "a duplicate is answered with its event", "the event %llx is said to be forgotten",
@@ -191,7 +197,8 @@ static void check_duplicate(
     return;
   }
   SIM_CHECK(current && op->event.seq == current->seq, "a duplicate is answered with its event",
-      "event %llx", (unsigned long long)op->event.seq);
+      "event %llx, not %llx; it was stored as %llx", (unsigned long long)op->event.seq,
+      (unsigned long long)(current ? current->seq : 0), (unsigned long long)expected->stored->seq);
   sdb_stored_event event = op->event;
   event.client_id = current->client_id; /* the port gives the id that was asked for */
   check_stored(model, &event, current, "duplicate");

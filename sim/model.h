@@ -44,6 +44,7 @@ void sim_model_free(sim_model *model);
 
 /* The index of the user with this name, "u0" and so on. Anything else fails the run. */
 uint16_t sim_user_of(sdb_slice name);
+const char *sim_user_name(uint16_t user);
 
 /* What was asked of a write, before the storage wrote into it. */
 typedef struct sim_asked {

@@ -117,6 +117,7 @@ void sim_server_end(sim_server *server, sim_end how, uint64_t down_ms) {
 
 void sim_server_stop(sim_server *server, uint64_t down_ms) {
   if (!server->hub) return;
+  server->dies = false;
   sim_server_drain(server);
   sim_store_finish(server, true);
   sim_server_drain(server);

@@ -16,15 +16,13 @@ struct sim_app_request {
   uint32_t stream; /* of a partial's */
 };
 
-static const char *const USERS[SIM_USERS_MAX] = {"u0", "u1", "u2", "u3"};
-
 /* Asks the hub; the tag is a copy of `what`. */
 static void ask(sim_server *server, sdb_request *request, sim_app_request what) {
   sim_app_request *tag = sim_alloc(sizeof(*tag));
   *tag = what;
   tag->kind = request->kind;
   request->tag = tag;
-  request->user = sdb_slice_of(USERS[what.user]);
+  request->user = sdb_slice_of(sim_user_name(what.user));
   server->requests++;
   bool begun = sdb_hub_request(server->hub, request, sim_server_wall_ms(server));
   SIM_CHECK(begun, "a request is begun", "out of memory");
