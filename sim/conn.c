@@ -8,7 +8,7 @@
 #include "ws/mask.h"
 #include <stdlib.h>
 
-#define NOTICE_MAX_MS 40000 /* until an end takes a dead connection for dead: pings see to that */
+#define NOTICE_MAX_MS 20000 /* until an end takes a dead connection for dead: pings see to that */
 #define MESSAGE_BYTES_MAX ((size_t)4 << 20)
 
 sim_conn *sim_conn_new(struct sim_world *world, struct sim_device *device) {

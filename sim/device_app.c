@@ -334,7 +334,7 @@ static void toggle_online(sim_device *device) {
 }
 
 static void burst(sim_device *device, sim_random *random) {
-  uint32_t count = 5 + sim_below(random, 40);
+  uint32_t count = 5 + sim_below(random, 30);
   for (uint32_t i = 0; i < count; i++)
     push_object(device, SIM_NOTE, random);
 }

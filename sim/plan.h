@@ -22,7 +22,7 @@
   X(SET_ACCOUNT, "renames the account", 20)                                                        \
   X(REMOVE_ACCOUNT, "removes the account", 5)                                                      \
   X(REFUSED_PUSH, "pushes what the rules refuse", 8)                                               \
-  X(BURST, "pushes many notes", 15)                                                                \
+  X(BURST, "pushes many notes", 6)                                                                \
   X(DECIDE, "decides about a failed push", 20)                                                     \
   X(OLDER, "asks for older objects", 25)                                                           \
   X(READ, "reads", 10)                                                                             \
@@ -32,11 +32,11 @@
   X(APP_REMOVE, "the application removes an object", 15)                                           \
   X(APP_STREAM, "the application streams an answer", 20)                                           \
   X(APP_READ, "the application reads", 10)                                                         \
-  X(CUT, "a connection is cut", 120)                                                               \
+  X(CUT, "a connection is cut", 500)                                                               \
   X(STALL, "a connection stalls", 20)                                                              \
   X(THROTTLE, "a device reads slowly", 10)                                                         \
   X(PARTITION, "a device loses its network", 30)                                                   \
-  X(KILL_DEVICE, "a device's process is killed", 25)                                               \
+  X(KILL_DEVICE, "a device's process is killed", 60)                                               \
   X(POWER_DEVICE, "a device loses power", 8)                                                       \
   X(LOSE_DEVICE, "a device loses all it held", 4)                                                  \
   X(DEFER_DEVICE, "a device's storage becomes slow", 10)                                           \
