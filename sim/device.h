@@ -1,6 +1,5 @@
-/* sim/device.h: a device: a replica with its local storage, its connection, what its application was
- * shown, and its lives.
- *
+/* sim/device.h: a device: a replica with its local storage, its connection, what its application
+ * was shown, and its lives.
  *   device.c       lives, the storage, connecting, tokens
  *   device_loop.c  turns: messages, outputs, time
  *   device_app.c   the application: pushes, what it is shown
@@ -113,7 +112,7 @@ void sim_device_on_change(sim_device *device, uint16_t store, const sdb_client_c
 void sim_device_on_done(sim_device *device, const sdb_replica_output *output);
 void sim_device_list_stale(sim_device *device);
 /* Decides about a failed push. True: there was one. */
-bool sim_device_decide(sim_device *device, sim_random *random, bool discards);
+bool sim_device_decide(sim_device *device, bool discards);
 /* Asks for all that is missing. True: something is. */
 bool sim_device_load_all(sim_device *device);
 bool sim_device_is_at_rest(sim_device *device);

@@ -1,6 +1,6 @@
-/* sim/device_app.c: see device.h. The application keeps what it shows by the changes that it is told,
- * and lists a store only at the start and after a reset: so that in the end this, what a list says
- * and what the server has can be compared.
+/* sim/device_app.c: see device.h. The application keeps what it shows by the changes that it is
+ * told, and lists a store only at the start and after a reset: so that in the end this, what a list
+ * says and what the server has can be compared.
  */
 #include "sim/device.h"
 #include "sim/failure.h"
@@ -281,10 +281,9 @@ static void push_refused(sim_device *device, sim_random *random) {
   ask(device, &request, (sim_ask){.kind = SIM_ASK_REFUSED});
 }
 
-bool sim_device_decide(sim_device *device, sim_random *random, bool discards) {
+bool sim_device_decide(sim_device *device, bool discards) {
   sdb_replica_unsynced unsynced;
   sim_world *world = device->world;
-  (void)random;
   for (const void *at = NULL; sdb_replica_next_unsynced(device->replica, &at, &unsynced);) {
     if (!unsynced.error) continue;
     sdb_uuid client_id = unsynced.client_id;
@@ -370,7 +369,7 @@ void sim_device_act(sim_device *device, sim_action_kind kind, sim_random *random
     burst(device, random);
     break;
   case SIM_DECIDE:
-    sim_device_decide(device, random, sim_chance(random, 500));
+    sim_device_decide(device, sim_chance(random, 500));
     break;
   case SIM_OLDER:
     ask_older(device, random);

@@ -1,10 +1,10 @@
 /* sim/disk.h: a disk in memory, as a VFS of SQLite and a system of the storages: it loses and tears
  * what was not synced when power is lost.
  *
- * One thread. Each disk is a folder of its own and draws from a seed of its own: the same calls give
- * the same bytes. What is written is there at once for who reads, and is safe once it was synced;
- * names (files made, deleted, renamed) once the folder was, which SQLite's unix VFS does with the
- * first sync of a journal or WAL that it made, and with a delete where SQLite asks for it.
+ * One thread. Each disk is a folder of its own and draws from a seed of its own: the same calls
+ * give the same bytes. What is written is there at once for who reads, and is safe once it was
+ * synced; names (files made, deleted, renamed) once the folder was, which SQLite's unix VFS does
+ * with the first sync of a journal or WAL that it made, and with a delete where SQLite asks for it.
  */
 #ifndef SIM_DISK_H
 #define SIM_DISK_H
@@ -24,7 +24,8 @@ void sim_disk_destroy(sim_disk *disk);
 const sdb_system *sim_disk_system(sim_disk *disk);
 
 /* SQLite draws what it writes into a WAL's head from one generator of the process: this sets it to
- * what the disk draws. To be called before each piece of work on the disk, or it is not repeated. */
+ * what the disk draws. To be called before each piece of work on the disk, or it is not repeated.
+ */
 void sim_disk_begin(sim_disk *disk);
 
 /* ---- faults ---- */

@@ -1,8 +1,8 @@
 /* sim/disk_vfs.c: what SQLite (a VFS) and the storages (a system) see of a disk.
  *
- * Each disk registers a VFS of its own. Locks are between the connections of this process, for there
- * is no other; the shared memory of a WAL is gone with the last connection, as it is for a process
- * that comes first. Time stands still and nobody sleeps.
+ * Each disk registers a VFS of its own. Locks are between the connections of this process, for
+ * there is no other; the shared memory of a WAL is gone with the last connection, as it is for a
+ * process that comes first. Time stands still and nobody sleeps.
  */
 #include "sim/disk_private.h"
 #include <errno.h>

@@ -19,16 +19,9 @@ sim_push *sim_ledger_add(sim_ledger *ledger) {
   return push;
 }
 
-static uint64_t key_of(sdb_uuid id) {
-  uint64_t high, low;
-  memcpy(&high, id.bytes, sizeof(high));
-  memcpy(&low, id.bytes + sizeof(high), sizeof(low));
-  return (high ^ low) | 1;
-}
-
 sim_push *sim_ledger_of_client(const sim_ledger *ledger, sdb_uuid client_id) {
   if (sdb_uuid_is_nil(client_id)) return NULL;
-  uint32_t at = sim_map_get(&ledger->by_client, key_of(client_id));
+  uint32_t at = sim_map_get(&ledger->by_client, sim_map_key(client_id));
   return at == SIM_MAP_NONE ? NULL : ledger->pushes[at];
 }
 
@@ -39,7 +32,8 @@ void sim_ledger_accept(sim_ledger *ledger, sim_push *push, sdb_uuid client_id, u
   push->accepted = true;
   push->accepted_ms = now_ms;
   push->client_id = client_id;
-  if (!sdb_uuid_is_nil(client_id)) sim_map_put(&ledger->by_client, key_of(client_id), push->number);
+  if (!sdb_uuid_is_nil(client_id))
+    sim_map_put(&ledger->by_client, sim_map_key(client_id), push->number);
 }
 
 void sim_ledger_lose(

@@ -1,5 +1,5 @@
-/* sim/ledger.h: what devices were asked to push, and what became of it: the promise of exactly once,
- * from the side of those who made the pushes.
+/* sim/ledger.h: what devices were asked to push, and what became of it: the promise of exactly
+ * once, from the side of those who made the pushes.
  */
 #ifndef SIM_LEDGER_H
 #define SIM_LEDGER_H

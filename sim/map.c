@@ -4,6 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+uint64_t sim_map_key(sdb_uuid id) {
+  uint64_t high, low;
+  memcpy(&high, id.bytes, sizeof(high));
+  memcpy(&low, id.bytes + sizeof(high), sizeof(low));
+  return (high ^ low) | 1;
+}
+
 static size_t slot_of(const sim_map *map, uint64_t key) {
   size_t mask = map->capacity - 1;
   size_t at = (size_t)((key * 0x9E3779B97F4A7C15u) >> 32) & mask;

@@ -36,13 +36,6 @@ static uint64_t object_key(uint16_t user, uint16_t store, sdb_seq object) {
   return object;
 }
 
-static uint64_t client_key(sdb_uuid id) {
-  uint64_t high, low;
-  memcpy(&high, id.bytes, sizeof(high));
-  memcpy(&low, id.bytes + sizeof(high), sizeof(low));
-  return (high ^ low) | 1;
-}
-
 static const sim_entry *entry_at(const sim_model *model, uint32_t at) {
   return at == SIM_MAP_NONE ? NULL : &model->entries[at];
 }
@@ -61,7 +54,7 @@ const sim_entry *sim_model_find(const sim_model *model, sdb_seq seq) {
 
 const sim_entry *sim_model_of_client(const sim_model *model, sdb_uuid client_id) {
   if (sdb_uuid_is_nil(client_id)) return NULL;
-  const sim_entry *entry = entry_at(model, sim_map_get(&model->by_client, client_key(client_id)));
+  const sim_entry *entry = entry_at(model, sim_map_get(&model->by_client, sim_map_key(client_id)));
   SIM_CHECK(!entry || sdb_uuid_equal(entry->client_id, client_id), "client ids",
       "two client ids of one key");
   return entry;
@@ -166,14 +159,13 @@ const sim_entry *sim_model_apply(sim_model *model, const sim_asked *asked, sdb_s
   sim_map_put(&model->by_object, object_key(entry->user, entry->store, entry->object), at);
   if (!sdb_uuid_is_nil(entry->client_id)) {
     model->late_doubles += expected.may_be_double;
-    sim_map_put(&model->by_client, client_key(entry->client_id), at);
+    sim_map_put(&model->by_client, sim_map_key(entry->client_id), at);
   }
   model->last = seq;
   return entry;
 }
 
-static void check_stored(const sim_model *model, const sdb_stored_event *event,
-    const sim_entry *entry, const char *where) {
+static void check_stored(const sdb_stored_event *event, const sim_entry *entry, const char *where) {
   bool same = event->seq == entry->seq && event->object == entry->object &&
               event->store == entry->store && event->removed == entry->removed &&
               event->body.size == entry->size &&
@@ -181,7 +173,6 @@ static void check_stored(const sim_model *model, const sdb_stored_event *event,
               sdb_uuid_equal(event->client_id, entry->client_id);
   SIM_CHECK(same, "the storage holds what was stored", "%s: event %llx, not as it was written",
       where, (unsigned long long)event->seq);
-  (void)model;
 }
 
 static void check_duplicate(
@@ -201,7 +192,7 @@ static void check_duplicate(
       (unsigned long long)(current ? current->seq : 0), (unsigned long long)expected->stored->seq);
   sdb_stored_event event = op->event;
   event.client_id = current->client_id; /* the port gives the id that was asked for */
-  check_stored(model, &event, current, "duplicate");
+  check_stored(&event, current, "duplicate");
 }
 
 void sim_model_wrote(sim_model *model, const sim_asked *asked, const sdb_op_write *op) {
@@ -280,7 +271,7 @@ void sim_model_read_page(const sim_model *model, const sdb_op_page *op) {
     const sim_entry *entry = &model->entries[i];
     if (!is_in_page(entry, user, op)) continue;
     if (given < op->count && op->events[given].seq == entry->seq) {
-      check_stored(model, &op->events[given], entry, "page");
+      check_stored(&op->events[given], entry, "page");
       given++;
     } else if (given < op->count) {
       SIM_CHECK(sim_model_may_forget(model, entry), "a page is whole",
@@ -303,7 +294,7 @@ void sim_model_read_object(const sim_model *model, const sdb_op_object *op) {
   const sim_entry *entry = op->object ? named(model, &asked) : NULL;
   SIM_CHECK((op->op.status == SDB_OK) == (entry != NULL), "an object", "it is %sthere",
       entry ? "" : "not ");
-  if (entry) check_stored(model, &op->event, entry, "object");
+  if (entry) check_stored(&op->event, entry, "object");
 }
 
 /* ---- backups ---- */
@@ -328,7 +319,7 @@ void sim_model_restored(sim_model *model) {
     entry->current = true;
     sim_map_put(&model->by_object, key, i);
     if (!sdb_uuid_is_nil(entry->client_id))
-      sim_map_put(&model->by_client, client_key(entry->client_id), i);
+      sim_map_put(&model->by_client, sim_map_key(entry->client_id), i);
   }
 }
 

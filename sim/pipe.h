@@ -1,5 +1,5 @@
-/* sim/pipe.h: one direction of a connection: bytes on their way, each piece with the moment at which
- * it is there. Pieces keep their order; how they are split on arrival is the reader's dice.
+/* sim/pipe.h: one direction of a connection: bytes on their way, each piece with the moment at
+ * which it is there. Pieces keep their order; how they are split on arrival is the reader's dice.
  */
 #ifndef SIM_PIPE_H
 #define SIM_PIPE_H

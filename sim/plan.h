@@ -1,6 +1,6 @@
-/* sim/plan.h: what a seed decides before anything happens: who there is, how good or bad the network
- * and the disks are, and a list of actions, each at its moment and with chance of its own. An action
- * can be left out without changing the others: that is how a failing seed is shrunk.
+/* sim/plan.h: what a seed decides before anything happens: who there is, how good or bad the
+ * network and the disks are, and a list of actions, each at its moment and with chance of its own.
+ * An action can be left out without changing the others: that is how a failing seed is shrunk.
  */
 #ifndef SIM_PLAN_H
 #define SIM_PLAN_H
@@ -22,7 +22,7 @@
   X(SET_ACCOUNT, "renames the account", 20)                                                        \
   X(REMOVE_ACCOUNT, "removes the account", 5)                                                      \
   X(REFUSED_PUSH, "pushes what the rules refuse", 8)                                               \
-  X(BURST, "pushes many notes", 6)                                                                \
+  X(BURST, "pushes many notes", 6)                                                                 \
   X(DECIDE, "decides about a failed push", 20)                                                     \
   X(OLDER, "asks for older objects", 25)                                                           \
   X(READ, "reads", 10)                                                                             \

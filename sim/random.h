@@ -1,5 +1,5 @@
-/* sim/random.h: chance, drawn from a seed: splitmix64. Each part of a world has a stream of its own,
- * so that what one of them draws does not change what another does.
+/* sim/random.h: chance, drawn from a seed: splitmix64. Each part of a world has a stream of its
+ * own, so that what one of them draws does not change what another does.
  */
 #ifndef SIM_RANDOM_H
 #define SIM_RANDOM_H

@@ -266,5 +266,4 @@ void sim_app_settle(sim_server *server) {
     SIM_CHECK(!of_client || entry->told, "subscribers are told of events", "%llx was left out",
         (unsigned long long)entry->seq);
   }
-  (void)server;
 }

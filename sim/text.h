@@ -1,5 +1,6 @@
-/* sim/text.h: reads what it needs of a message by its letters, not by the code that is tested. Works
- * for what our encoders write and for objects without a brace or an escaped quote in their strings.
+/* sim/text.h: reads what it needs of a message by its letters, not by the code that is tested.
+ * Works for what our encoders write and for objects without a brace or an escaped quote in their
+ * strings.
  */
 #ifndef SIM_TEXT_H
 #define SIM_TEXT_H

@@ -2,7 +2,7 @@
 #include "sim/wire_check.h"
 #include "sim/failure.h"
 #include "sim/text.h"
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 void sim_wire_init(sim_wire *wire, const sim_model *model, const sim_streams *streams,
@@ -19,16 +19,9 @@ void sim_wire_free(sim_wire *wire) {
   sim_map_free(&wire->pushed);
 }
 
-static uint64_t client_key(sdb_uuid id) {
-  uint64_t high, low;
-  memcpy(&high, id.bytes, sizeof(high));
-  memcpy(&low, id.bytes + sizeof(high), sizeof(low));
-  return (high ^ low) | 1;
-}
-
 void sim_wire_received(sim_wire *wire, sdb_slice message) {
   sdb_uuid client_id = sim_text_uuid(message, "\"clientId\":\"");
-  if (!sdb_uuid_is_nil(client_id)) sim_map_put(&wire->pushed, client_key(client_id), 1);
+  if (!sdb_uuid_is_nil(client_id)) sim_map_put(&wire->pushed, sim_map_key(client_id), 1);
   wire->fetched |= sdb_slice_equal(sim_text_type(message), sdb_slice_of("fetch"));
 }
 
@@ -106,7 +99,7 @@ static void sends_partial(sim_wire *wire, sdb_slice message) {
 static bool is_answer(
     const sim_wire *wire, const sim_entry *entry, sdb_uuid client_id, sdb_slice message) {
   bool asked = !sdb_uuid_is_nil(client_id) &&
-               sim_map_get(&wire->pushed, client_key(client_id)) != SIM_MAP_NONE;
+               sim_map_get(&wire->pushed, sim_map_key(client_id)) != SIM_MAP_NONE;
   if (sdb_uuid_equal(client_id, entry->client_id)) return asked;
   const sim_entry *first = sim_model_of_client(wire->model, client_id);
   bool same = asked && first && first->user == entry->user && first->store == entry->store &&
@@ -136,8 +129,8 @@ static void check_order(sim_wire *wire, const sim_entry *entry, bool answer, sdb
   uint32_t at = (uint32_t)(entry - wire->model->entries);
   uint32_t mark = sim_map_get(&wire->sent, sent_key(entry)), before = mark / 2;
   bool again = mark != SIM_MAP_NONE && at == before;
-  /* What answered a push says nothing of what catch-up has to bring, and a fetch may ask for what is
-   * on its way. */
+  /* What answered a push says nothing of what catch-up has to bring, and a fetch may ask for what
+   * is on its way. */
   bool may_repeat = again && (answer || mark % 2 == 1 || wire->fetched);
   SIM_CHECK(mark == SIM_MAP_NONE || at > before || may_repeat, "never stale after fresh",
       "behind %llx: %.*s", (unsigned long long)wire->model->entries[before].seq, (int)message.size,
@@ -161,7 +154,7 @@ static void sends_event(sim_wire *wire, sdb_slice message) {
   bool was_partial = drop_partial(wire, id);
   if (removes && sdb_uuid_is_nil(event_id)) {
     /* A partial that was given up; or the answer to a push whose remove is forgotten by now. */
-    bool asked = sim_map_get(&wire->pushed, client_key(client_id)) != SIM_MAP_NONE;
+    bool asked = sim_map_get(&wire->pushed, sim_map_key(client_id)) != SIM_MAP_NONE;
     SIM_CHECK(
         was_partial || asked, "a remove names an event", "%.*s", (int)message.size, message.data);
     return;
@@ -182,18 +175,12 @@ static void sends_hello(sim_wire *wire, sdb_slice message) {
       "the server_hello names the epoch", "%.*s", (int)message.size, message.data);
   for (uint16_t i = 0; i < SIM_STORES; i++) {
     char before[48];
-    sdb_slice part = sdb_slice_make(before, 0);
-    size_t size = 0;
-    before[size++] = '"';
-    for (const char *at = sim_store_wire_name(i); *at; at++)
-      before[size++] = *at;
-    memcpy(before + size, "\":{\"head\":\"", sizeof("\":{\"head\":\""));
+    snprintf(before, sizeof(before), "\"%s\":{\"head\":\"", sim_store_wire_name(i));
     sdb_uuid head = sim_text_uuid(message, before);
     wire->head[i] = sdb_uuid_is_nil(head) ? 0 : seq_of(wire, head, message);
     const sim_entry *entry = sim_model_find(wire->model, wire->head[i]);
     SIM_CHECK(wire->head[i] == 0 || (entry && entry->user == wire->user && entry->store == i),
         "a head is an event", "%.*s", (int)message.size, message.data);
-    (void)part;
   }
 }
 

@@ -287,7 +287,7 @@ static bool is_at_rest(sim_world *world) {
     sim_device *device = world->devices[i];
     rests &= sim_device_is_at_rest(device);
     if (device->replica) {
-      while (sim_device_decide(device, &device->random, sim_chance(&device->random, 500)))
+      while (sim_device_decide(device, sim_chance(&device->random, 500)))
         rests = false;
       sim_device_drain(device);
     }

@@ -1,6 +1,6 @@
-/* test/unit/sim_local_test.c: a device's storages of the simulation, through lives that end in every
- * way, against a model: all that was completed is there after a kill, and after power loss all that
- * was synced, up to some commit after it.
+/* test/unit/sim_local_test.c: a device's storages of the simulation, through lives that end in
+ * every way, against a model: all that was completed is there after a kill, and after power loss
+ * all that was synced, up to some commit after it.
  */
 #include "local_conformance.h"
 #include "platform/platform.h"
@@ -81,7 +81,8 @@ static void read_version(model *m, version *to) {
   read_objects(m, to);
 }
 
-/* Finds the version that is there, which is then the only one. `oldest`: what it may be at least. */
+/* Finds the version that is there, which is then the only one. `oldest`: what it may be at least.
+ */
 static void check_version(model *m, size_t oldest) {
   version found;
   read_version(m, &found);

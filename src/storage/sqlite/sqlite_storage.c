@@ -132,8 +132,8 @@ static sdb_status set_pragmas(
   return sdb_db_run(storage->db, storage->path, sql, error);
 }
 
-/* A process that was killed may have written a transaction and not synced it. Readers see it now, so
- * no power failure may take it back any more. */
+/* A process that was killed may have written a transaction and not synced it. Readers see it now,
+ * so no power failure may take it back any more. */
 static sdb_status keep_what_is_found(
     sdb_sqlite *storage, const sdb_sqlite_options *options, sdb_error *error) {
   if (options->durability != SDB_SQLITE_FULL) return SDB_OK;
