@@ -103,8 +103,14 @@ typedef struct stream {
   reader reader;
   char data[BUFFER_SIZE];
   size_t size, sent;
+  uint64_t due_ms; /* what waits is sent from then on */
   bool source_ended, end_sent, muted;
 } stream;
+
+typedef struct pace {
+  unsigned delay_ms;
+  size_t bytes_per_ms; /* 0: as fast as it goes */
+} pace;
 
 /* A device's connection and the one to the server that belongs to it. */
 typedef struct cable {
@@ -123,6 +129,7 @@ struct proxy {
   bool stop, listening, refuse, stall[2];
   proxy_cut cut_now; /* 0: none */
   proxy_cut how[2];
+  pace paces[2];
   lane lanes[2];
   uint64_t connections, cuts;
   cable *cables[CABLES_MAX];
@@ -136,6 +143,12 @@ struct proxy {
 static struct sockaddr_in loopback(uint16_t port) {
   return (struct sockaddr_in){
       .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+}
+
+static uint64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static void make_small(int fd) {
@@ -154,6 +167,7 @@ static void reset_socket(int fd) {
 /* Connects, which is at once on this machine. -1: nobody listens. */
 static int connect_server(uint16_t port) {
   struct sockaddr_in at = loopback(port);
+  if (port == 0) return -1;
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   make_small(fd);
@@ -246,11 +260,12 @@ static size_t pass(lane *l, reader *r, const char *data, size_t size) {
 
 /* ---- forwarding ---- */
 
-static void take(stream *s, int fd, bool discard) {
+static void take(stream *s, int fd, bool discard, unsigned delay_ms) {
   ssize_t count = recv(fd, s->data, sizeof(s->data), 0);
   if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) s->source_ended = true;
   s->sent = 0;
   s->size = count > 0 && !discard ? (size_t)count : 0;
+  s->due_ms = delay_ms ? now_ms() + delay_ms : 0;
 }
 
 typedef enum outcome { GOES_ON, CUT, LOST } outcome;
@@ -261,11 +276,14 @@ static outcome forward(proxy *p, cable *c, proxy_way way) {
   lane tried = *real;
   reader ahead = s->reader;
   const char *data = s->data + s->sent;
-  size_t may = pass(&tried, &ahead, data, s->size - s->sent);
+  size_t size = s->size - s->sent, at_once = p->paces[way].bytes_per_ms;
+  if (at_once > 0 && size > at_once) size = at_once;
+  size_t may = pass(&tried, &ahead, data, size);
   ssize_t count = may > 0 ? send(c->fds[!way], data, may, MSG_NOSIGNAL) : 0;
   if (count < 0) return errno == EAGAIN || errno == EINTR ? GOES_ON : LOST;
-  pass(real, &s->reader, data, may > 0 ? (size_t)count : s->size - s->sent);
+  pass(real, &s->reader, data, may > 0 ? (size_t)count : size);
   s->sent += (size_t)count;
+  if (at_once > 0) s->due_ms = now_ms() + 1;
   if (!real->located || real->bytes < real->at) return GOES_ON;
   real->armed = real->located = false;
   return CUT;
@@ -288,12 +306,12 @@ static bool serve_way(proxy *p, size_t index, proxy_way way, bool readable, bool
   cable *c = p->cables[index];
   stream *s = &c->streams[way];
   if (readable && !waits(s) && !s->source_ended)
-    take(s, c->fds[way], s->muted || c->draining);
+    take(s, c->fds[way], s->muted || c->draining, p->paces[way].delay_ms);
   else if (!writable)
     return true;
   if (c->draining || s->muted) {
     s->sent = s->size;
-  } else if (waits(s)) {
+  } else if (waits(s) && s->due_ms <= now_ms()) {
     outcome came = forward(p, c, way);
     if (came == CUT && !cut_cable(p, index, way, p->how[way])) return false;
     if (came == LOST) s->source_ended = c->streams[!way].source_ended = true;
@@ -309,20 +327,27 @@ static bool serve_way(proxy *p, size_t index, proxy_way way, bool readable, bool
 /* ---- the thread ---- */
 
 /* Who waits to send is looked at when it can; who has nothing, when there is something. */
-static short wanted(const proxy *p, const cable *c, int side) {
+static short wanted(const proxy *p, const cable *c, int side, uint64_t at_ms) {
   const stream *in = &c->streams[side], *out = &c->streams[!side];
   bool stalled = p->stall[side] && !c->draining;
   return (short)((!stalled && !in->source_ended && !waits(in) ? POLLIN : 0) |
-                 (waits(out) && !(p->stall[!side] && !c->draining) ? POLLOUT : 0));
+                 (waits(out) && out->due_ms <= at_ms && !(p->stall[!side] && !c->draining) ? POLLOUT
+                                                                                           : 0));
 }
 
-static size_t fill(proxy *p, struct pollfd *polled) {
+/* `*timeout_ms` is when something that is held back is due; -1: nothing is. */
+static size_t fill(proxy *p, struct pollfd *polled, int *timeout_ms) {
+  uint64_t at_ms = now_ms();
   size_t count = 0;
+  *timeout_ms = -1;
   polled[count++] = (struct pollfd){p->wake, POLLIN, 0};
   polled[count++] = (struct pollfd){p->listening ? p->listener : -1, POLLIN, 0};
   for (size_t i = 0; i < p->cables_count; i++) {
     for (int side = 0; side < 2; side++) {
-      short events = wanted(p, p->cables[i], side);
+      const stream *s = &p->cables[i]->streams[side];
+      short events = wanted(p, p->cables[i], side, at_ms);
+      int left_ms = waits(s) && s->due_ms > at_ms ? (int)(s->due_ms - at_ms) : -1;
+      if (left_ms > 0 && (*timeout_ms < 0 || left_ms < *timeout_ms)) *timeout_ms = left_ms;
       /* Without events a lost peer would be reported again and again. */
       polled[count++] = (struct pollfd){events ? p->cables[i]->fds[side] : -1, events, 0};
     }
@@ -359,9 +384,10 @@ static void *run(void *context) {
   uint64_t asked;
   pthread_mutex_lock(&p->lock);
   while (!p->stop) {
-    size_t count = fill(p, polled);
+    int timeout_ms;
+    size_t count = fill(p, polled, &timeout_ms);
     pthread_mutex_unlock(&p->lock);
-    poll(polled, count, -1);
+    poll(polled, count, timeout_ms);
     pthread_mutex_lock(&p->lock);
     (void)!read(p->wake, &asked, sizeof(asked));
     asked = p->turns_asked;
@@ -394,6 +420,8 @@ static int bound_to(uint16_t *port) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   assert_true(fd >= 0);
   make_small(fd); /* what it accepts is born with it */
+  /* So that it can listen again while connections that it accepted are there. */
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
   if (bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0) {
     close(fd);
     return -1;
@@ -483,6 +511,18 @@ void proxy_stall(proxy *p, proxy_way way, bool stall) {
   pthread_mutex_lock(&p->lock);
   p->stall[way] = stall;
   have_turn(p);
+  pthread_mutex_unlock(&p->lock);
+}
+
+void proxy_pace(proxy *p, proxy_way way, unsigned delay_ms, size_t bytes_per_ms) {
+  pthread_mutex_lock(&p->lock);
+  p->paces[way] = (pace){delay_ms, bytes_per_ms};
+  pthread_mutex_unlock(&p->lock);
+}
+
+void proxy_server(proxy *p, uint16_t server_port) {
+  pthread_mutex_lock(&p->lock);
+  p->server_port = server_port;
   pthread_mutex_unlock(&p->lock);
 }
 

@@ -1,13 +1,16 @@
-/* test/proxy.h: a TCP proxy between a device and its server that can be told to cut.
+/* test/proxy.h: a TCP proxy between a device and its server that can be told to cut, to hold back
+ * and to slow down.
  *
  * It runs on a thread of its own, forwards bytes both ways, and reads along: what passes is ws://
  * without compression, so it knows where each unit begins. A unit is an HTTP head, or a frame. It
- * is the byte of a unit after which it cuts, so a test says what it cuts, not when.
+ * is the byte of a unit after which it cuts, so a test says what it cuts, not when. Of wss:// it
+ * knows only the bytes: there each connection is one unit.
  */
 #ifndef SDB_TEST_PROXY_H
 #define SDB_TEST_PROXY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct proxy proxy;
@@ -54,6 +57,12 @@ void proxy_cut_now(proxy *p, proxy_cut how);
 void proxy_refuse(proxy *p, bool refuse);
 /* While true, nothing is taken from where this way begins. */
 void proxy_stall(proxy *p, proxy_way way, bool stall);
+
+/* From now on what is read is sent `delay_ms` later, and at most `bytes_per_ms` in each ms. 0: at
+ * once; as fast as it goes. */
+void proxy_pace(proxy *p, proxy_way way, unsigned delay_ms, size_t bytes_per_ms);
+/* Connections that are made from now on go to this port; 0: they are reset. */
+void proxy_server(proxy *p, uint16_t server_port);
 
 proxy_counts proxy_counted(proxy *p);
 /* Waits until `cuts` connections were cut; fails after 30 s. */
