@@ -1,5 +1,5 @@
 # Thin: CMake builds (CMakePresets.json), tools/ does the rest.
-.PHONY: build run test long bench lint format clean
+.PHONY: build run test long crash bench lint format clean
 
 build: build/build.ninja
 	cmake --build --preset release
@@ -22,6 +22,11 @@ test:
 # The simulation of devices for some minutes, of which `make test` runs seconds.
 long: build
 	SYNCDB_MODEL_RUNS=20000 build/bin/replica_model_test
+
+# Real processes, killed 3,000 times, with full disks and cut lines; some of it over TLS. Minutes.
+crash: build
+	build/bin/crash_run --kills 3000
+	build/bin/crash_run --kills 300 --tls
 
 # The server's, beside the Node server; then the device's.
 bench: build
