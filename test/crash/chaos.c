@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #define MOMENT_MS_MAX 120
+#define CONNECT_MS_MAX 300
+#define EPISODES_KILLS 30 /* a run of so many has them all */
 #define START_US_MAX 12000
 #define HEAL_MS 30000
 
@@ -189,17 +191,20 @@ static bool has_come(world *w, void *context) {
   return (m->of ? m->of->life.lines[m->word & 127] : w->acknowledged) >= m->count;
 }
 
-static void await_moment(world *w, const device *d) {
-  moment m = {.of = d, .until_us = life_now_us() + 1000 * (1 + world_chance(w, MOMENT_MS_MAX))};
+static bool is_connected(world *w, void *context) {
+  const device *d = context;
+  return d ? d->phase == 3 || d->phase == 4 : w->port != 0;
+}
+
+/* Of a server, a while after it began to serve; of a device, in the midst of what it is sent, or of
+ * what it pushes, connected or not; of both, at any time. */
+static void await_moment(world *w, device *d) {
   unsigned kind = world_chance(w, 3);
-  if (!d && kind > 0) {
-    m.word = 'D';
-    m.count = w->acknowledged + world_chance(w, 40);
-  } else if (d && kind > 0) {
-    m.word = kind == 1 ? 'S' : 'P';
-    m.count = d->life.lines[m.word & 127] + world_chance(w, 30);
-  }
-  world_wait(w, has_come, &m, 2 * MOMENT_MS_MAX);
+  if (kind == 1 || (!d && kind == 2)) world_wait(w, is_connected, d, CONNECT_MS_MAX);
+  moment m = {.of = d, .until_us = life_now_us() + 1000 * (1 + world_chance(w, MOMENT_MS_MAX))};
+  if (kind > 0) m.word = !d ? 'D' : kind == 1 ? 'S' : 'P';
+  m.count = (d ? d->life.lines[m.word & 127] : w->acknowledged) + world_chance(w, 40);
+  world_wait(w, has_come, &m, MOMENT_MS_MAX);
 }
 
 /* Once more, in the first milliseconds of its next life. */
@@ -244,16 +249,18 @@ static void kill_some(world *w) {
   if (d && !d->life.pid) maybe_lose_file(w, d);
 }
 
+/* Until enough are killed, and each episode was there once. */
 static bool goes_on(const world *w, const chaos *c) {
-  uint64_t wrong = 0;
+  uint64_t wrong = 0, kills = w->counts.server_kills + w->counts.device_kills;
   for (int i = 0; i < CRASH_WRONGS; i++)
     wrong += ledger_wrongs(w->ledger, (crash_wrong)i);
-  return w->counts.server_kills + w->counts.device_kills < w->options.kills && wrong == 0 &&
+  bool short_of = w->options.kills >= EPISODES_KILLS && c->step < 3 * c->period;
+  return wrong == 0 && (kills < w->options.kills || short_of) &&
          (c->until_us == 0 || life_now_us() < c->until_us);
 }
 
 void chaos_run(world *w) {
-  chaos c = {.period = w->options.kills < 200 ? 6 : 30};
+  chaos c = {.period = w->options.kills < 200 ? 4 : 30};
   if (w->options.minutes) c.until_us = life_now_us() + w->options.minutes * UINT64_C(60000000);
   for (; goes_on(w, &c); c.step++) {
     revive(w, false);

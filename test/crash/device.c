@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #define KNOWN_MAX 64
-#define PENDING_MAX 512      /* then it waits for answers */
-#define PUSH_TIMEOUT_MS 1500 /* so short that some pushes fail, and are sent again */
+#define PENDING_MAX 512     /* then it waits for answers */
+#define PUSH_TIMEOUT_MS 400 /* so short that some pushes fail, and are sent again */
 #define SETTLE_MS 90000
 #define PAGE 1000
 

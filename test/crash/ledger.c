@@ -267,10 +267,14 @@ void ledger_file_lost(ledger *l, unsigned user, unsigned device) {
   }
 }
 
-uint64_t ledger_open_pushes(const ledger *l, unsigned user, unsigned device) {
+uint64_t ledger_open_creates(const ledger *l, unsigned user, unsigned device) {
   uint64_t count = 0;
-  for (const push *p = l->pushes; p; p = p->hh.next)
-    count += is_of(p, user, device) && is_open(p) && !p->event[0];
+  for (const push *p = l->pushes; p; p = p->hh.next) {
+    object *o = NULL;
+    if (p->kind != 'c' || !is_of(p, user, device) || !is_open(p) || p->event[0]) continue;
+    HASH_FIND(hh, l->objects, &p->tag, sizeof(p->tag), o);
+    count += !o || !o->may_be_removed;
+  }
   return count;
 }
 

@@ -60,8 +60,8 @@ bool ledger_hear(ledger *l, unsigned user, bool from_server, const char *line);
 
 /* The file of this device is thrown away: what was only there need not come. */
 void ledger_file_lost(ledger *l, unsigned user, unsigned device);
-/* How much a device has accepted into its file that was not seen back. */
-uint64_t ledger_open_pushes(const ledger *l, unsigned user, unsigned device);
+/* How many objects a device has made in its file that were not seen back, nor removed. */
+uint64_t ledger_open_creates(const ledger *l, unsigned user, unsigned device);
 /* A create of this user that was acknowledged and not removed; 0: there is none. */
 crash_number ledger_any_acknowledged(const ledger *l, unsigned user);
 

@@ -66,18 +66,25 @@ static void lose(world *w) {
   }
 }
 
-static bool has_open_pushes(world *w, void *context) {
-  const device *d = context;
-  return ledger_open_pushes(w->ledger, d->user, d->number) >= 5;
+typedef struct accepting {
+  const device *of;
+  uint64_t enough;
+} accepting;
+
+static bool has_accepted(world *w, void *context) {
+  const accepting *a = context;
+  return ledger_open_creates(w->ledger, a->of->user, a->of->number) >= a->enough;
 }
 
+/* What it accepts when its line is cut is nowhere else. */
 static void forget(world *w) {
   char path[300];
   static const char *const PARTS[] = {"", "-wal", "-shm"};
   device *d = &w->devices[0];
   proxy_refuse(d->line, true);
   proxy_cut_now(d->line, PROXY_RESET);
-  world_wait(w, has_open_pushes, d, AWAIT_MS);
+  accepting a = {d, ledger_open_creates(w->ledger, d->user, d->number) + 10};
+  world_wait(w, has_accepted, &a, AWAIT_MS);
   world_kill_device(w, d);
   for (size_t i = 0; i < 3; i++) {
     snprintf(path, sizeof(path), "%s%s", d->path, PARTS[i]);

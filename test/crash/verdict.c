@@ -24,9 +24,9 @@ static bool all_ended(world *w, void *context) {
   return true;
 }
 
-static bool server_listens(world *w, void *context) {
+static bool server_is_up_or_gone(world *w, void *context) {
   (void)context;
-  return w->port != 0;
+  return w->port != 0 || w->server.pid == 0;
 }
 
 static bool server_ended(world *w, void *context) {
@@ -36,7 +36,7 @@ static bool server_ended(world *w, void *context) {
 
 static bool serve(world *w) {
   if (w->server.pid == 0 && !world_start_server(w)) return false;
-  return world_wait(w, server_listens, NULL, STOP_MS);
+  return world_wait(w, server_is_up_or_gone, NULL, STOP_MS) && w->port != 0;
 }
 
 static bool stop_server(world *w) {
