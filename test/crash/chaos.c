@@ -6,6 +6,7 @@
  */
 #include "world.h"
 #include <stdio.h>
+#include <syncdb/client.h>
 #include <unistd.h>
 
 #define MOMENT_MS_MAX 120
@@ -71,6 +72,7 @@ static void stir(world *w, device *d) {
   case 4:
     proxy_pace(d->line, (proxy_way)world_chance(w, 2), world_chance(w, 30),
         world_chance(w, 2) ? 10 + world_chance(w, 300) : 0);
+    w->counts.slowed++;
     break;
   case 5:
     for (int way = 0; way < 2; way++)
@@ -97,13 +99,6 @@ static bool acknowledges(world *w, void *context) {
   return w->acknowledged > *(uint64_t *)context;
 }
 
-static bool some_device_is_live(world *w, void *context) {
-  (void)context;
-  for (size_t i = 0; i < w->devices_count; i++)
-    if (w->devices[i].life.pid && w->devices[i].phase == 4) return w->port != 0;
-  return false;
-}
-
 static bool server_fails(world *w, void *context) {
   return w->counts.server_failed > *(uint64_t *)context;
 }
@@ -112,13 +107,14 @@ static bool server_fails(world *w, void *context) {
 static bool device_fails(world *w, void *context) {
   device **failed = context;
   for (size_t i = 0; i < w->devices_count; i++)
-    if (w->devices[i].life.pid && w->devices[i].storage == 2) *failed = &w->devices[i];
+    if (w->devices[i].life.pid && w->devices[i].storage == SDB_CLIENT_MEMORY)
+      *failed = &w->devices[i];
   return *failed != NULL;
 }
 
 static bool device_is_durable(world *w, void *context) {
   (void)w;
-  return ((device *)context)->storage == 1;
+  return ((device *)context)->storage == SDB_CLIENT_DURABLE;
 }
 
 static void must(world *w, world_fn fn, void *context, const char *what) {
@@ -129,9 +125,10 @@ static void must(world *w, world_fn fn, void *context, const char *what) {
 static void get_over_full_disk(world *w, world_disk disk) {
   uint64_t failed = w->counts.server_failed, before;
   device *of = NULL;
+  world_free_disk(w, WORLD_SERVER_DISK); /* or there may be no server */
   revive(w, true);
   world_mend_lines(w);
-  must(w, some_device_is_live, NULL, "no device comes online, though nothing is in its way");
+  must(w, world_is_live, NULL, "no device comes online, though nothing is in its way");
   world_fill_disk(w, disk);
   if (disk == WORLD_SERVER_DISK)
     must(w, server_fails, &failed, "a full disk goes unnoticed by the server");
@@ -193,7 +190,7 @@ static bool has_come(world *w, void *context) {
 
 static bool is_connected(world *w, void *context) {
   const device *d = context;
-  return d ? d->phase == 3 || d->phase == 4 : w->port != 0;
+  return d ? d->phase == SDB_CLIENT_CATCHING_UP || d->phase == SDB_CLIENT_LIVE : w->port != 0;
 }
 
 /* Of a server, a while after it began to serve; of a device, in the midst of what it is sent, or of

@@ -51,13 +51,6 @@ static unsigned open_in(pid_t pid, unsigned *above) {
   return count;
 }
 
-static bool some_device_lives(world *w, void *context) {
-  (void)context;
-  for (size_t i = 0; i < w->devices_count; i++)
-    if (w->devices[i].life.pid && w->devices[i].phase == 4) return w->port != 0;
-  return false;
-}
-
 static bool acknowledges(world *w, void *context) {
   return w->acknowledged > ((descriptors *)context)->before + 10;
 }
@@ -167,7 +160,7 @@ static void look_at_it(world *w, descriptors *d) {
 
 void descriptors_run(world *w) {
   descriptors d = {.count = 0};
-  if (!world_wait(w, some_device_lives, NULL, COME_MS)) {
+  if (!world_wait(w, world_is_live, NULL, COME_MS)) {
     ledger_wrong(w->ledger, CRASH_BROKEN, "no device comes online, though nothing is in its way");
     return;
   }

@@ -115,9 +115,9 @@ static void print_counts(world *w, uint64_t began_us) {
       N(c->device_failed), N(c->healed_alive));
   printf("descriptors out: %llu times (killed then: %llu)\n", N(c->descriptors_out),
       N(c->descriptors_killed));
-  printf("lines: %llu connections, %llu cuts, %llu stalls, %llu refusals, %llu KiB up, %llu KiB "
-         "down\n",
-      N(p.connections), N(p.cuts), N(c->stalls), N(c->refusals), N(p.bytes[0] / 1024),
+  printf("lines: %llu connections, %llu cuts, %llu times slowed, %llu stalls, %llu refusals, "
+         "%llu KiB up, %llu KiB down\n",
+      N(p.connections), N(p.cuts), N(c->slowed), N(c->stalls), N(c->refusals), N(p.bytes[0] / 1024),
       N(p.bytes[1] / 1024));
   printf("pushes: %llu, accepted into a file: %llu, acknowledged: %llu, refused: %llu, late: %llu, "
          "lost with one of %llu files: %llu; answers committed: %llu; records looked at: %llu\n",

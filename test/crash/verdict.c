@@ -34,9 +34,13 @@ static bool server_ended(world *w, void *context) {
   return w->server.pid == 0;
 }
 
+/* One that was started when its disk was full may still be giving up. */
 static bool serve(world *w) {
-  if (w->server.pid == 0 && !world_start_server(w)) return false;
-  return world_wait(w, server_is_up_or_gone, NULL, STOP_MS) && w->port != 0;
+  for (int i = 0; i < 3 && w->port == 0; i++) {
+    if (w->server.pid == 0 && !world_start_server(w)) return false;
+    world_wait(w, server_is_up_or_gone, NULL, STOP_MS);
+  }
+  return w->port != 0;
 }
 
 static bool stop_server(world *w) {

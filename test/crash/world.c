@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syncdb/admin.h>
+#include <syncdb/client.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -53,6 +54,7 @@ void world_fill_disk(world *w, world_disk disk) {
     w->full[disk] = mount_disk(w, disk, size, MS_REMOUNT);
   }
   if (!w->full[disk]) ledger_wrong(w->ledger, CRASH_BROKEN, "the driver cannot fill a disk");
+  if (disk == WORLD_SERVER_DISK) w->server_was_full = true;
   for (size_t i = 0; i < w->devices_count; i++)
     if (world_disk_of(&w->devices[i]) == disk) w->devices[i].was_full = true;
 }
@@ -88,9 +90,11 @@ static void hear_server(void *context, life *of, const char *line) {
 /* A device goes on in memory when its disk is full, and for no other reason. */
 static void note_storage(world *w, device *d, int storage) {
   d->storage = storage;
-  if (storage != 1 && !d->was_full)
+  if (storage != SDB_CLIENT_DURABLE && !d->was_full)
     ledger_wrong(w->ledger, CRASH_BROKEN, "%s.%u does without its file", d->name, d->number);
 }
+
+_Static_assert(offsetof(device, life) == 0, "who says a line is found by its life");
 
 static void hear_device(void *context, life *of, const char *line) {
   world *w = context;
@@ -102,7 +106,7 @@ static void hear_device(void *context, life *of, const char *line) {
   if (line[0] == 'L' && listing_read(line, &one)) listing_add(&d->listing, &one);
   if (sscanf(line, "R %d", &durable) == 1) {
     d->ready = true;
-    note_storage(w, d, durable ? 1 : 2);
+    note_storage(w, d, durable ? SDB_CLIENT_DURABLE : SDB_CLIENT_MEMORY);
   } else if (sscanf(line, "H %d %d", &d->phase, &storage) == 2) {
     note_storage(w, d, storage);
   } else if (sscanf(line, "E %zu", &count) == 1) {
@@ -127,7 +131,7 @@ static void note_ends(world *w) {
   int code;
   if (life_ended(&w->server, &code)) {
     w->port = 0;
-    if (code == 4 && w->full[WORLD_SERVER_DISK])
+    if (code == 4 && w->server_was_full)
       w->counts.refused_to_start++;
     else if (code != 0)
       ledger_wrong(w->ledger, CRASH_BROKEN, "the server ended by itself with %d", code);
@@ -176,6 +180,7 @@ bool world_start_server(world *w) {
   char program[] = CRASH_BIN_DIR "/crash_server", seed[16];
   snprintf(seed, sizeof(seed), "%u", w->options.seed + w->server_lives++);
   w->acknowledged_before = w->acknowledged;
+  w->server_was_full = w->full[WORLD_SERVER_DISK];
   char durability[8];
   snprintf(durability, sizeof(durability), "%s", w->options.full_sync ? "full" : "normal");
   char *arguments[] = {
@@ -218,13 +223,21 @@ void world_kill_device(world *w, device *d) {
   if (!d->life.pid) return;
   const uint64_t *lines = d->life.lines;
   uint64_t *kind = !d->ready                              ? &w->counts.device_starting
-                   : d->phase == 3                        ? &w->counts.device_catching_up
-                   : d->phase != 4                        ? &w->counts.device_offline
+                   : d->phase == SDB_CLIENT_CATCHING_UP   ? &w->counts.device_catching_up
+                   : d->phase != SDB_CLIENT_LIVE          ? &w->counts.device_offline
                    : lines['P'] > lines['D'] + lines['G'] ? &w->counts.device_pushing
                                                           : &w->counts.device_live;
   ++*kind;
   w->counts.device_kills++;
   life_end(&d->life, SIGKILL);
+}
+
+bool world_is_live(world *w, void *context) {
+  (void)context;
+  if (!w->server.pid && !world_start_server(w)) return false;
+  for (size_t i = 0; w->port && i < w->devices_count; i++)
+    if (w->devices[i].life.pid && w->devices[i].phase == SDB_CLIENT_LIVE) return true;
+  return false;
 }
 
 /* ---- the server's file ---- */

@@ -22,7 +22,7 @@ typedef struct world_counts {
   uint64_t server_disk_full, device_disk_full, healed_alive, refused_to_start;
   uint64_t server_failed, device_failed; /* times that one of them said so */
   uint64_t descriptors_out, descriptors_killed;
-  uint64_t files_lost, stalls, refusals, inspections;
+  uint64_t files_lost, stalls, slowed, refusals, inspections;
 } world_counts;
 
 typedef enum world_disk {
@@ -52,6 +52,7 @@ typedef struct world {
   int log;
   bool has_disks;
   bool full[WORLD_DISKS];
+  bool server_was_full; /* its disk was, at some moment of this life */
   life server;
   unsigned server_lives;
   uint16_t port; /* 0: it does not listen */
@@ -78,6 +79,10 @@ void world_hear(world *w, uint64_t timeout_us);
 /* Hears until `fn` is true. False: not within `timeout_ms`. */
 typedef bool (*world_fn)(world *w, void *context);
 bool world_wait(world *w, world_fn fn, void *context, uint64_t timeout_ms);
+
+/* To be waited for: the server serves, and a device is live. A server that gave up while its disk
+ * was full is started again. */
+bool world_is_live(world *w, void *context);
 
 /* Lets a disk have no room, or plenty. */
 void world_fill_disk(world *w, world_disk disk);
