@@ -537,6 +537,27 @@ static void a_device_that_is_refused_and_stalled_catches_up_later(void **state) 
   free(s);
 }
 
+#define DELAY_MS 20
+
+static void a_device_on_a_slow_line_is_only_later(void **state) {
+  session *s = malloc(sizeof(*s));
+  struct timespec from, to;
+  assert_non_null(s);
+  begin_session(s, *state, 0, (cut){0});
+  wait_synced(s->one);
+  for (int way = 0; way < 2; way++)
+    proxy_pace(s->proxy, (proxy_way)way, DELAY_MS, 64);
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  push_own(s, s->one, "slow", 0);
+  wait_delivered(s->one);
+  clock_gettime(CLOCK_MONOTONIC, &to);
+  long took_ms = (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000;
+  assert_true(took_ms >= 2 * DELAY_MS - 1);
+  assert_one(s);
+  end_session(s);
+  free(s);
+}
+
 #define LARGE 800 /* objects of 16 KiB: far more than the server keeps for one connection */
 
 static void *put_large(void *context) {
@@ -640,6 +661,7 @@ int main(void) {
       ON_A_SERVER(a_session_cut_anywhere_is_made_up_for),
       ON_A_SERVER(a_session_cut_again_and_again_is_made_up_for),
       ON_A_SERVER(a_device_that_is_refused_and_stalled_catches_up_later),
+      ON_A_SERVER(a_device_on_a_slow_line_is_only_later),
       ON_A_SERVER(a_device_that_does_not_read_is_given_up_and_catches_up_later),
       ON_A_SERVER(a_server_that_restarts_loses_and_doubles_no_push),
   };
