@@ -20,7 +20,7 @@
 #define HOARD_MAX 256
 #define SPARE 6  /* descriptors that are left to it */
 #define BEYOND 6 /* connections that are made above that */
-#define COME_MS 10000
+#define COME_MS 30000
 #define HELLO_US 4000000
 #define WATCH_US 200000
 #define WATCHES 10
