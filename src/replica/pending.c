@@ -308,6 +308,7 @@ bool sdb_pending_acknowledge(sdb_replica *replica, sdb_pending *pending, sdb_uui
   bool done = note_end(replica, pending, false) && drop_stored(replica, pending) &&
               resolve_dependents(replica, pending, id);
   if (!done) return false;
+  if (pending->in_flight) sdb_send_widen(replica);
   note_created(replica, pending, id);
   sdb_pending_free(replica, pending);
   return true;

@@ -31,6 +31,7 @@ static void init(sdb_replica *replica, const sdb_replica_options *options) {
   replica->staged_last = &replica->staged;
   replica->waiting_last = &replica->waiting;
   replica->sync_at_ms = UINT64_MAX;
+  replica->link.window = SDB_REPLICA_IN_FLIGHT_MAX;
   sdb_table_init(&replica->pending_by_client, mem);
   sdb_table_init(&replica->pending_by_object, mem);
   sdb_table_init(&replica->partials, mem);

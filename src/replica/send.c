@@ -3,7 +3,8 @@
  *
  * Order: creates go in the order they were made in; pushes of one object (and of one singular
  * store) go one after the other, so that an earlier one that is put off cannot overwrite a later
- * one. At most a window of them is in flight.
+ * one. At most a window of them is in flight: one more for each that the server took, half for a
+ * `rate_limited`, one after a 4429, so that a long backlog finds the rate that the server allows.
  *
  * Time: the clock of a push runs while it was sent and there is a connection; what was counted is
  * kept over a reconnect. A push that was late is not given up: it is sent again with the next
@@ -16,7 +17,9 @@
 
 static bool has_room(const sdb_replica *replica, const sdb_pending *pending) {
   const sdb_link *link = &replica->link;
-  uint32_t max = link->heard ? SDB_REPLICA_IN_FLIGHT_MAX : SDB_REPLICA_IN_FLIGHT_UNANSWERED_MAX;
+  uint32_t max = link->window;
+  if (!link->heard && max > SDB_REPLICA_IN_FLIGHT_UNANSWERED_MAX)
+    max = SDB_REPLICA_IN_FLIGHT_UNANSWERED_MAX;
   if (link->in_flight == 0) return true;
   return link->in_flight < max &&
          link->in_flight_bytes + pending->size <= SDB_REPLICA_IN_FLIGHT_BYTES_MAX;
@@ -92,6 +95,19 @@ void sdb_send_landed(sdb_replica *replica, sdb_pending *pending) {
   replica->send_due = true;
 }
 
+/* ---- how many at a time ---- */
+
+void sdb_send_widen(sdb_replica *replica) {
+  if (replica->link.window < SDB_REPLICA_IN_FLIGHT_MAX) replica->link.window++;
+}
+
+/* Half of what was too much. Of all that a burst was refused with, the first counts. */
+static void narrow(sdb_replica *replica, uint64_t now_ms) {
+  sdb_link *link = &replica->link;
+  if (link->not_now_ms > now_ms) return;
+  link->window = link->in_flight > 1 ? link->in_flight / 2 : 1;
+}
+
 /* ---- time ---- */
 
 static void fail_late(sdb_replica *replica, sdb_pending *pending) {
@@ -164,6 +180,7 @@ static void refuse(
 void sdb_send_refused(
     sdb_replica *replica, sdb_pending *pending, const sdb_error *error, uint64_t now_ms) {
   if (!pending->in_flight) return;
+  if (error->status == SDB_RATE_LIMITED) narrow(replica, now_ms);
   if (is_not_now(error->status))
     put_off(replica, pending, error, now_ms);
   else
@@ -195,6 +212,8 @@ static void refuse_largest(sdb_replica *replica, uint64_t now_ms) {
 
 void sdb_send_on_closed(sdb_replica *replica, unsigned code, uint64_t now_ms) {
   if (code == SDB_CLOSE_TOO_LARGE) refuse_largest(replica, now_ms);
+  /* It closed before it could say what it took: all of it again would end the same way. */
+  if (code == SDB_CLOSE_RATE_LIMITED) replica->link.window = 1;
   for (sdb_pending *pending = replica->first; pending; pending = pending->next) {
     stop_clock(pending, now_ms);
     sdb_send_landed(replica, pending);

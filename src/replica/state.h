@@ -146,6 +146,7 @@ typedef struct sdb_link {
   uint64_t events_received;
   uint32_t in_flight;
   size_t in_flight_bytes;
+  uint32_t window; /* pushes in flight that the server is believed to bear; kept over connections */
   unsigned close_code;
   char problem[SDB_ERROR_MESSAGE_SIZE];
 } sdb_link;
@@ -314,6 +315,8 @@ uint64_t sdb_send_deadline_ms(const sdb_replica *replica);
 void sdb_send_on_closed(sdb_replica *replica, unsigned code, uint64_t now_ms);
 /* The push is no longer in flight. */
 void sdb_send_landed(sdb_replica *replica, sdb_pending *pending);
+/* The server took one: it may bear more. */
+void sdb_send_widen(sdb_replica *replica);
 /* The server's answer. */
 void sdb_send_refused(
     sdb_replica *replica, sdb_pending *pending, const sdb_error *error, uint64_t now_ms);

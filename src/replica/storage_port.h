@@ -10,6 +10,8 @@
  *    survives the end of the process; once a later SDB_LOCAL_SYNC is, power loss too.
  *  - A commit that fails leaves nothing of itself.
  *  - A read sees every commit that was submitted before it.
+ * It is given one commit at a time, and nothing behind it until that is completed: so it need not
+ * know what a failed commit means for the next.
  *  - Ids are compared as their sixteen bytes (a greater one is newer). Of each object it keeps one
  *    record, that of the greatest event id it was ever told, updates and kept removes alike.
  *  - What belongs to a store that it was not opened with stays as it is, until another database is
