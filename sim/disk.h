@@ -4,7 +4,8 @@
  * One thread. Each disk is a folder of its own and draws from a seed of its own: the same calls
  * give the same bytes. What is written is there at once for who reads, and is safe once it was
  * synced; names (files made, deleted, renamed) once the folder was, which SQLite's unix VFS does
- * with the first sync of a journal or WAL that it made, and with a delete where SQLite asks for it.
+ * with the first sync of a journal or WAL that it opened, and with a delete where SQLite asks for
+ * it.
  */
 #ifndef SIM_DISK_H
 #define SIM_DISK_H
@@ -24,8 +25,8 @@ void sim_disk_destroy(sim_disk *disk);
 const sdb_system *sim_disk_system(sim_disk *disk);
 
 /* SQLite draws what it writes into a WAL's head from one generator of the process: this sets it to
- * what the disk draws. To be called before each piece of work on the disk, or it is not repeated.
- */
+ * what the disk draws. To be called before each piece of work on the disk, which else is not
+ * repeated. */
 void sim_disk_begin(sim_disk *disk);
 
 /* ---- faults ---- */
@@ -59,7 +60,7 @@ void sim_disk_image_free(sim_disk_image *image);
 /* Everything is gone, for good. No file may be open. */
 void sim_disk_clear(sim_disk *disk);
 
-/* ---- for tests ---- */
+/* ---- for tests, and for what is made from an image ---- */
 
 /* The disk under one of the SQLite storages. */
 sim_disk *sim_sqlite_backend_disk(sim_backend *backend);

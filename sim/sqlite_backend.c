@@ -132,6 +132,52 @@ static void destroy(sim_backend *base) {
   sdb_mem_free(sdb_platform_mem(), self);
 }
 
+/* ---- making ---- */
+
+/* A formatted database without stores, and its id: to make one takes as long as a life's work. */
+static sim_disk_image *formatted;
+static sdb_uuid formatted_id;
+
+static void ignore(void *context, sdb_op *list) {
+  (void)context;
+  (void)list;
+}
+
+static void make_formatted(void) {
+  sim_disk *disk = sim_disk_create(1);
+  sdb_sqlite_options options;
+  sdb_sqlite *storage = NULL;
+  sdb_sqlite_options_init(&options);
+  options.mem = sdb_platform_mem();
+  options.path = PATH;
+  options.system = sim_disk_system(disk);
+  options.sink = (sdb_storage_sink){NULL, ignore};
+  options.by_hand = true;
+  sim_disk_begin(disk);
+  sdb_status status = sdb_sqlite_open(&options, &storage, NULL);
+  SDB_ASSERT(status == SDB_OK);
+  formatted_id = sdb_sqlite_port(storage)->database;
+  sdb_sqlite_close(storage);
+  sim_disk_end(disk, SIM_CLOSED);
+  formatted = sim_disk_take_image(disk);
+  sim_disk_destroy(disk);
+}
+
+/* The image with an id of its own, which is the first epoch too. */
+static void format(sim_disk *disk) {
+  if (!formatted) make_formatted();
+  sim_disk_put_image(disk, formatted);
+  sdb_uuid id;
+  sim_disk_system(disk)->random(disk, id.bytes, sizeof(id.bytes));
+  size_t size, found = 0;
+  const uint8_t *file = sim_disk_file(disk, PATH, &size), *at = file;
+  while ((at = memmem(at, size - (size_t)(at - file), formatted_id.bytes, sizeof(id.bytes)))) {
+    sim_disk_damage(disk, PATH, (size_t)(at - file), id.bytes, sizeof(id.bytes));
+    found++;
+  }
+  SDB_ASSERT(found == 2);
+}
+
 sim_disk *sim_sqlite_backend_disk(sim_backend *backend) {
   return of(backend)->disk;
 }
@@ -151,6 +197,7 @@ sim_backend *sim_sqlite_backend(const sim_backend_options *options) {
       .destroy = destroy};
   self->seed = options->seed;
   self->disk = sim_disk_create(options->seed);
+  format(self->disk);
   sim_disk_forget(self->disk, true);
   sdb_op_list_init(&self->held);
   sdb_sqlite_options_init(&self->options);

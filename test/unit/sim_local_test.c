@@ -81,8 +81,7 @@ static void read_version(model *m, version *to) {
   read_objects(m, to);
 }
 
-/* Finds the version that is there, which is then the only one. `oldest`: what it may be at least.
- */
+/* Finds the version that is there; what came after it is lost. `oldest`: what it is at least. */
 static void check_version(model *m, size_t oldest) {
   version found;
   read_version(m, &found);
