@@ -82,6 +82,7 @@ void sim_server_start(sim_server *server) {
     server->well_at_ms = SIM_NEVER;
   }
   sim_store_reconcile(server);
+  if (server->well_at_ms == SIM_NEVER) sim_store_check(server);
   server->epoch = server->port.epoch;
   world->model.life++;
   create_hub(server);

@@ -101,6 +101,8 @@ uint64_t sim_store_due_ms(const sim_server *server);
 /* Everything that was submitted comes back now: carried out, or as it would be if the process were
  * gone. */
 void sim_store_finish(sim_server *server, bool carries_out);
+/* Compares all that the storage holds with the model. */
+void sim_store_check(sim_server *server);
 /* Looks what is left of a commit that died. */
 void sim_store_reconcile(sim_server *server);
 

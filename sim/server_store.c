@@ -253,6 +253,31 @@ void sim_store_finish(sim_server *server, bool carries_out) {
   }
 }
 
+/* ---- all that is kept ---- */
+
+static sdb_op_page page_of(sim_server *server, uint16_t user, uint16_t store, sdb_seq after) {
+  sdb_op_page page = {.op = {.kind = SDB_OP_PAGE},
+      .user = server->world->model.numbers[user],
+      .store = store,
+      .after = after,
+      .limit = UINT32_MAX,
+      .bytes_max = UINT32_MAX};
+  sdb_buffer_init(&page.memory, &server->world->memory.mem, SIZE_MAX);
+  return page;
+}
+
+void sim_store_check(sim_server *server) {
+  sim_model *model = &server->world->model;
+  for (uint16_t user = 0; user < SIM_USERS_MAX; user++) {
+    for (uint16_t store = 0; model->numbers[user] != 0 && store < SIM_STORES; store++) {
+      sdb_op_page page = page_of(server, user, store, 0);
+      carry_out(server, &page.op);
+      check_read(server, &page.op);
+      sdb_buffer_free(&page.memory);
+    }
+  }
+}
+
 /* ---- doubts ---- */
 
 /* The events of a user's store that the model does not know, oldest first. */
@@ -267,13 +292,8 @@ typedef struct found {
 
 static void find_events(sim_server *server, found *f, uint16_t user, uint16_t store) {
   sim_model *model = &server->world->model;
-  sdb_op_page page = {.op = {.kind = SDB_OP_PAGE},
-      .user = model->numbers[user],
-      .store = store,
-      .after = model->count > 0 ? model->entries[model->count - 1].seq : 0,
-      .limit = SIM_GROUP_MAX,
-      .bytes_max = UINT32_MAX};
-  sdb_buffer_init(&page.memory, &server->world->memory.mem, SIZE_MAX);
+  sdb_seq last = model->count > 0 ? model->entries[model->count - 1].seq : 0;
+  sdb_op_page page = page_of(server, user, store, last);
   carry_out(server, &page.op);
   SIM_CHECK(page.op.status == SDB_OK, "reads succeed", "%s", sdb_status_name(page.op.status));
   SIM_CHECK(f->count + page.count <= SIM_GROUP_MAX, "a crash stores nothing by itself",

@@ -319,6 +319,7 @@ static void come_to_rest(sim_world *world) {
 static void check(sim_world *world) {
   sim_ledger_check(&world->ledger, &world->model);
   sim_app_settle(world->server);
+  sim_store_check(world->server);
   for (size_t i = 0; i < world->plan.devices_count; i++)
     sim_device_check(world->devices[i]);
 }
