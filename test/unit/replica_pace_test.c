@@ -1,5 +1,5 @@
 /* replica_pace_test.c: how much at a time: pushes that a server bears, commits that a storage is
- * given, syncs. Each was found by the simulator first. */
+ * given, syncs, and what is shown when they are late. Each was found by the simulator first. */
 #include "replica_rig.h"
 
 static int setup(void **state) {
@@ -128,6 +128,35 @@ static void what_stands_behind_a_commit_comes_once_that_is_completed(void **stat
   assert_int_equal(listed(r), 2);
 }
 
+#define ACCOUNT_EVENT(id, name, client_id)                                                         \
+  "{\"type\":\"update\",\"data\":{\"store\":\"account\",\"id\":\"" id                              \
+  "\",\"object\":{\"name\":\"" name "\",\"$createdAt\":1},\"clientId\":\"" client_id "\"}}"
+#define SOMEBODY "00000000-0000-4000-8000-00000000000a"
+
+/* The answer to a push that was sent again says nothing new, so what is held is read and told; when
+ * that is read, another object has taken its place. */
+static void a_singular_object_that_took_anothers_place_is_what_is_shown_last(void **state) {
+  rig *r = *state;
+  go_live(r);
+  char object[] = "{\"name\":\"mine\"}";
+  assert_int_equal(rig_ask(r, (sdb_replica_request){.kind = SDB_REPLICA_PUSH,
+                                  .store = ACCOUNT,
+                                  .object = sdb_slice_of(object)}),
+      SDB_OK);
+  char answer[400];
+  snprintf(answer, sizeof(answer), ACCOUNT_EVENT(ID("01"), "theirs", "%s"),
+      text_of_uuid(r->client_id).text);
+  tell(r, ACCOUNT_EVENT(ID("01"), "theirs", SOMEBODY));
+  sdb_memory_local_defer(r->local, true);
+  tell(r, answer);
+  tell(r, ACCOUNT_EVENT(ID("02"), "newer", SOMEBODY));
+  while (sdb_memory_local_run(r->local, 1) > 0)
+    rig_drain(r);
+  sdb_memory_local_defer(r->local, false);
+  assert_false(r->removed);
+  assert_string_equal(r->object, "{\"name\":\"newer\",\"$createdAt\":1}");
+}
+
 /* ---- syncs ---- */
 
 static void a_sync_under_way_leaves_no_deadline_in_the_past(void **state) {
@@ -168,6 +197,7 @@ int main(void) {
       TEST(a_window_that_was_too_much_is_halved_once_for_all_that_it_was_refused_with),
       TEST(what_a_failed_commit_held_is_not_taken_for_held_by_what_stands_behind_it),
       TEST(what_stands_behind_a_commit_comes_once_that_is_completed),
+      TEST(a_singular_object_that_took_anothers_place_is_what_is_shown_last),
       TEST(a_sync_under_way_leaves_no_deadline_in_the_past),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
