@@ -1,6 +1,8 @@
 # Warnings are errors, hardening is on in every build, sanitizers come by preset.
 set(SYNCDB_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 
+option(SYNCDB_COVERAGE "Count what runs, for tools/coverage (clang only)" OFF)
+
 set(SYNCDB_WARNINGS
   -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2
   -Wundef -Wpointer-arith -Wwrite-strings -Wold-style-definition -Wimplicit-fallthrough
@@ -23,4 +25,10 @@ endif()
 option(SYNCDB_PLANTED_FAULTS "Plant faults in the library, for the simulator to find" OFF)
 if(SYNCDB_PLANTED_FAULTS)
   target_compile_definitions(syncdb_flags INTERFACE SYNCDB_PLANTED_FAULTS)
+endif()
+
+if(SYNCDB_COVERAGE)
+  set(SYNCDB_WARNINGS -w) # the other builds see to them, by gcc; clang warns of other things
+  target_compile_options(syncdb_flags INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(syncdb_flags INTERFACE -fprofile-instr-generate)
 endif()

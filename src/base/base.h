@@ -1,7 +1,9 @@
 /* base/base.h: assertions and the few words that every floor uses.
  *
  * Assertions state what the code itself guarantees; they stay in release
- * builds. What a peer sends is validated, never asserted.
+ * builds. What a peer sends is validated, never asserted. tools/coverage does not
+ * count their branches: the false one is what no test can reach, and a test that
+ * could would have found a defect.
  */
 #ifndef SDB_BASE_BASE_H
 #define SDB_BASE_BASE_H
