@@ -101,17 +101,17 @@ static const sdb_schema_property *find_property(
   return &properties[found];
 }
 
-/* Sets the failure to the first required property that is missing. */
+/* Sets the failure to the first required property that is missing: the caller counted one. */
 static bool fail_required(sdb_schema_checker *checker, const sdb_schema *schema, uint32_t at) {
   const sdb_schema_object *object = schema->object;
-  for (uint32_t i = 0; i < object->count; i++) {
+  for (uint32_t i = 0;; i++) {
+    SDB_ASSERT(i < object->count);
     if (!object->properties[i].required) continue;
     if (!sdb_schema_spend(checker, checker->json->tokens[at].count + 1U, at)) return false;
     if (sdb_json_member(checker->json, at, object->properties[i].name)) continue;
     checker->failure.missing = object->properties[i].name;
     return sdb_schema_fail(checker, SDB_FAULT_REQUIRED, schema, at);
   }
-  SDB_UNREACHABLE(); /* the caller counted one too few */
 }
 
 static bool check_object(sdb_schema_checker *checker, const sdb_schema *schema, uint32_t at) {
@@ -138,7 +138,8 @@ static bool check_object(sdb_schema_checker *checker, const sdb_schema *schema, 
       if (!check_value(checker, object->additional, key + 1)) return false;
     }
   }
-  return required == object->required_count || fail_required(checker, schema, at);
+  if (required == object->required_count) return true;
+  return fail_required(checker, schema, at);
 }
 
 /* ---- arrays, strings, numbers ---- */

@@ -189,8 +189,8 @@ static bool take_dot_atom(reader *r) {
   return true;
 }
 
+/* Behind its first quote. */
 static bool take_quoted(reader *r) {
-  if (!take(r, '"')) return false;
   while (!at_end(r) && *r->at != '"') {
     if (*r->at == '\\' && ++r->at == r->end) return false;
     if (*r->at < ' ' || *r->at > '~') return false;
@@ -211,8 +211,9 @@ static bool take_domain(reader *r) {
   return r->at - start <= 253;
 }
 
+/* Behind its bracket. */
 static bool take_address_literal(reader *r) {
-  if (!take(r, '[') || at_end(r) || r->end[-1] != ']') return false;
+  if (at_end(r) || r->end[-1] != ']') return false;
   const char *close = r->end - 1;
   static const char TAG[] = "IPv6:";
   const size_t tag = sizeof(TAG) - 1;
@@ -225,9 +226,9 @@ static bool take_address_literal(reader *r) {
 
 static bool is_email(reader *r) {
   const char *start = r->at;
-  if (!(!at_end(r) && *r->at == '"' ? take_quoted(r) : take_dot_atom(r))) return false;
-  if (r->at - start > 64 || !take(r, '@') || at_end(r)) return false;
-  if (!(*r->at == '[' ? take_address_literal(r) : take_domain(r))) return false;
+  if (!(take(r, '"') ? take_quoted(r) : take_dot_atom(r))) return false;
+  if (r->at - start > 64 || !take(r, '@')) return false;
+  if (!(take(r, '[') ? take_address_literal(r) : take_domain(r))) return false;
   return at_end(r);
 }
 
@@ -253,9 +254,8 @@ static bool take_uri_characters(reader *r, const char *more) {
   return true;
 }
 
-/* What is between the brackets: an IPv6 address, or `v` and a version of the future. */
+/* Behind the first bracket: an IPv6 address, or `v` and a version of the future. */
 static bool take_ip_literal(reader *r) {
-  if (!take(r, '[')) return false;
   const char *from = r->at;
   while (!at_end(r) && *r->at != ']')
     r->at++;
@@ -276,7 +276,7 @@ static bool take_ip_literal(reader *r) {
 static bool take_authority(reader *r) {
   reader user = *r;
   if (take_uri_characters(&user, ":") && take(&user, '@')) *r = user;
-  if (!at_end(r) && *r->at == '[') {
+  if (take(r, '[')) {
     if (!take_ip_literal(r)) return false;
   } else if (!take_uri_characters(r, "")) {
     return false;
@@ -289,7 +289,7 @@ static bool take_authority(reader *r) {
 }
 
 static bool is_uri(reader *r) {
-  if (at_end(r) || !is_letter(*r->at)) return false;
+  if (!is_letter(*r->at)) return false;
   while (!at_end(r) && (is_letter(*r->at) || is_digit(*r->at) || is_one_of(*r->at, "+-.")))
     r->at++;
   if (!take(r, ':')) return false;
@@ -306,7 +306,7 @@ static bool is_uri(reader *r) {
 /* ---- all of them ---- */
 
 bool sdb_schema_format_is(sdb_schema_format format, sdb_slice text) {
-  if (text.size == 0) return false;
+  if (text.size == 0) return false; /* no format has a text of no characters */
   reader r = {text.data, text.data + text.size};
   sdb_uuid id;
   switch (format) {

@@ -18,7 +18,7 @@
 void sdb_schema_path_append(char *path, sdb_slice name) {
   sdb_text_append(path, SDB_ERROR_PATH_SIZE, sdb_slice_of("/"));
   size_t from = 0;
-  for (size_t i = 0; i <= name.size; i++) {
+  for (size_t i = 0;; i++) {
     char c = i < name.size ? name.data[i] : '~';
     if (c != '~' && c != '/' && c != 0) continue;
     sdb_text_append(path, SDB_ERROR_PATH_SIZE, sdb_slice_make(name.data + from, i - from));

@@ -169,6 +169,11 @@ static void any_status_of_a_function_but_ok_is_a_refusal(void **state) {
       sdb_store_check(f->store, SDB_ACTION_CREATE, sdb_slice_of(USER_SAYS), NULL), SDB_REJECTED);
 }
 
+static void a_function_may_refuse_without_a_place_for_its_message(void **state) {
+  (void)state;
+  assert_int_equal(sdb_reject(NULL, "n\xE9gatif"), SDB_REJECTED);
+}
+
 static void a_message_that_is_not_utf_8_is_made_so(void **state) {
   fixture *f = *state;
   define(f, NULL, refuse_in_latin_1, NULL);
@@ -212,10 +217,11 @@ static void references_of_a_rule_lead_to_its_own_root(void **state) {
 /* ---- what a rule reads ---- */
 
 #define FIELDS                                                                                     \
-  "{\"role\":\"user\",\"content\":\"h\\u00e9\\ud83d\\ude00\\n\\u0000\\\"\",\"whole\":10e-1,"       \
+  "{\"role\":\"user\",\"content\":\"h\\u00e9\\ud83d\\ude00\\uFFE5\\n\\u0000\\\"\",\"whole\":10e-"  \
+  "1,"                                                                                             \
   "\"half\":0.5,\"big\":9223372036854775808,\"yes\":true,\"no\":false,\"none\":null,"              \
   "\"list\":[1, 2],\"empty\":\"\",\"$createdAt\":1749383382805}"
-#define CONTENT "h\xC3\xA9\xF0\x9F\x98\x80\n\0\""
+#define CONTENT "h\xC3\xA9\xF0\x9F\x98\x80\xEF\xBF\xA5\n\0\""
 
 static sdb_status read_fields(
     void *context, sdb_action action, const sdb_object *object, sdb_error *error) {
@@ -308,6 +314,7 @@ int main(void) {
       TEST(a_function_refuses_with_its_own_message),
       TEST(the_function_is_asked_only_where_declared_rules_allow),
       TEST(any_status_of_a_function_but_ok_is_a_refusal),
+      TEST(a_function_may_refuse_without_a_place_for_its_message),
       TEST(a_message_that_is_not_utf_8_is_made_so),
       TEST(rules_that_are_not_understood_are_refused),
       TEST(references_of_a_rule_lead_to_its_own_root),

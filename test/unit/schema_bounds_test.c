@@ -94,6 +94,65 @@ static void large_objects_in_another_order_give_up(void **state) {
       "takes too many steps");
 }
 
+/* A value to compare with that is as large as a schema lets it be. */
+static void check_large_constant(const char *before, const char *after) {
+  text schema = text_of(before), object = text_of("{");
+  add(&schema, "{");
+  for (int i = 0; i < 20000; i++)
+    add(&schema, "%s\"k%d\":0", i ? "," : "", i);
+  add(&schema, "}%s", after);
+  add(&object, "\"v\":{");
+  for (int i = 20000; i-- > 0;)
+    add(&object, "\"k%d\":0%s", i, i ? "," : "");
+  add(&object, "}}");
+  check(schema.data, object, SDB_INVALID_OBJECT, "takes too many steps");
+  free(schema.data);
+}
+
+static void a_large_constant_in_another_order_gives_up(void **state) {
+  (void)state;
+  check_large_constant("{\"properties\":{\"v\":{\"const\":", "}}}");
+  check_large_constant("{\"properties\":{\"v\":{\"enum\":[1,", ",2]}}}");
+  check_large_constant("{\"properties\":{\"v\":{\"oneOf\":[{\"const\":", "},true]}}}");
+}
+
+/* `$createdAt` at the root takes another way through the same comparison. */
+static void a_large_constant_beside_created_at_gives_up(void **state) {
+  (void)state;
+  text schema = text_of("{\"const\":{\"a\":0"), object = text_of("{\"$createdAt\":1");
+  for (int i = 0; i < 20000; i++)
+    add(&schema, ",\"k%d\":0", i);
+  add(&schema, "}}");
+  for (int i = 20000; i-- > 0;)
+    add(&object, ",\"k%d\":0", i);
+  add(&object, ",\"a\":0}");
+  check(schema.data, object, SDB_INVALID_OBJECT, "takes too many steps");
+  free(schema.data);
+}
+
+static void more_properties_than_a_schema_may_name_are_refused(void **state) {
+  (void)state;
+  text schema = text_of("{\"properties\":{\"a\":{\"required\":[\"k\"");
+  for (int i = 0; i < 4096; i++)
+    add(&schema, ",\"k%d\"", i);
+  add(&schema, "]}}}");
+  assert_bad_schema(schema.data, "/properties/a", "more than 4096 properties");
+  free(schema.data);
+}
+
+static void a_schema_that_is_too_large_is_refused(void **state) {
+  (void)state;
+  text values = text_of("{\"examples\":[0"), bytes = text_of("{\"title\":\"");
+  for (size_t i = 0; i < SDB_SCHEMA_TOKENS_MAX; i++)
+    add(&values, ",0");
+  add(&values, "]}");
+  assert_bad_schema(values.data, "", "the schema is too large: ");
+  add(&bytes, "%*s\"}", (int)SDB_SCHEMA_SIZE_MAX, "");
+  assert_bad_schema(bytes.data, "", "the schema is longer than 1 MiB");
+  free(values.data);
+  free(bytes.data);
+}
+
 /* Each level doubles the work: 2^60 without a bound. */
 static void alternatives_within_alternatives_give_up(void **state) {
   (void)state;
@@ -237,6 +296,10 @@ int main(void) {
       cmocka_unit_test(the_last_of_many_items_that_repeats_is_found),
       cmocka_unit_test(items_with_one_hash_give_up),
       cmocka_unit_test(large_objects_in_another_order_give_up),
+      cmocka_unit_test(a_large_constant_in_another_order_gives_up),
+      cmocka_unit_test(a_large_constant_beside_created_at_gives_up),
+      cmocka_unit_test(more_properties_than_a_schema_may_name_are_refused),
+      cmocka_unit_test(a_schema_that_is_too_large_is_refused),
       cmocka_unit_test(alternatives_within_alternatives_give_up),
       cmocka_unit_test(giving_up_is_no_match_for_not),
       cmocka_unit_test(chains_at_every_level_stop_at_the_depth),

@@ -36,6 +36,7 @@ static void a_date_is_one_of_the_calendar(void **state) {
       "2025-06-08", "2024-02-29", "2000-02-29", "0000-01-01", "9999-12-31"};
   static const char *const BAD[] = {"", "2025-02-29", "1900-02-29", "2025-04-31", "2025-13-01",
       "2025-00-01", "2025-01-00", "2025-1-01", "25-01-01", "2025-01-01T", "2025/01/01",
+      "2025-01/01", "2025-01-0", "2025",
       "\xE0\xA9\xA7"
       "025-01-01"};
   TAKES(SDB_FORMAT_DATE, GOOD);
@@ -48,7 +49,7 @@ static void a_time_has_an_offset(void **state) {
       "22:59:60-01:00", "00:29:60+00:30", "23:59:59-00:00"};
   static const char *const BAD[] = {"", "11:49:42", "24:00:00Z", "11:60:00Z", "11:49:61Z",
       "11:49:60Z", "23:59:60+01:00", "11:49Z", "11:49:42.Z", "11:49:42+24:00", "11:49:42+01:60",
-      "11:49:42+0100", "11:49:42 Z", "1:49:42Z", "11:49:42ZZ"};
+      "11:49:42+0100", "11:49:42 Z", "1:49:42Z", "11:49:42ZZ", "11:49.42Z", "11:49:42.5"};
   TAKES(SDB_FORMAT_TIME, GOOD);
   REFUSES(SDB_FORMAT_TIME, BAD);
 }
@@ -67,12 +68,16 @@ static void an_email_is_a_mailbox(void **state) {
   (void)state;
   static const char *const GOOD[] = {"someone@example.com", "a.b+c_d@mail.example.co.uk",
       "joe@localhost", "\"joe bloggs\"@example.com", "\"joe\\\"@bloggs\"@example.com",
-      "joe@[127.0.0.1]", "joe@[IPv6:::1]", "~!#$%&'*/=?^`{|}@example.com"};
+      "joe@[127.0.0.1]", "joe@[IPv6:::1]", "Joe1@Example.COM", "joe@3.example",
+      "joe@aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg.com",
+      "~!#$%&'*/=?^`{|}@example.com"};
   static const char *const BAD[] = {"", "someone", "@example.com", "someone@", "a..b@example.com",
       ".a@example.com", "a.@example.com", "a b@example.com", "a@-example.com", "a@example-.com",
       "a@exa_mple.com", "a@example..com", "a@example.com.", "a@b@example.com", "a@[127.0.0.300]",
       "a@[IPv6:1]", "a@[", "a@[]", "\"a@example.com", "a@example.com\n",
       "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggggg@example.com",
+      "a@aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg.com", "\"a\\",
+      "\"a\tb\"@example.com", "\"a\x7F\"@example.com", "a@[127.0.0.1", "a@[127.0.0.1x]",
       "\xC3\xA4@example.com"};
   TAKES(SDB_FORMAT_EMAIL, GOOD);
   REFUSES(SDB_FORMAT_EMAIL, BAD);
@@ -83,12 +88,14 @@ static void a_uri_has_a_scheme(void **state) {
   static const char *const GOOD[] = {"https://example.com", "http://u:p@example.com:8080/a;b?c=d#e",
       "mailto:a@example.com", "urn:isbn:0451450523", "file:///etc/hosts", "http://[2001:db8::7]/c",
       "http://[v7.a:b]/", "a:", "http://example.com/%7Efoo", "http://example.com:", "x+y-z.1:/",
+      "HTTP://EXAMPLE.COM", "a:/b", "file://", "http://[V1F.a:b-c]/", "a:?b=%20#c%20",
       "tel:+1-816-555-1212", "http://-.~_!$&'()*+,;=:%40:80%2f::::::@example.com"};
   static const char *const BAD[] = {"", "example.com", "/a/b", "//example.com", "1a:b", ":a",
       "http://exa mple.com", "http://example.com/\\", "http://example.com/%7",
       "http://example.com/%zz", "http://[::1", "http://[1]/", "http://[v.a]/", "http://[v7.]/",
       "http://a:b:c/", "http://example.com/<a>", "http://example.com/#a#b",
-      "http://example.com:80a/", "http://\xC3\xA4.example/", "a:[b]"};
+      "http://example.com:80a/", "http://\xC3\xA4.example/", "a:[b]", "http://example.com/%7g",
+      "http://%zz@example.com/", "http://[v7]/", "http://[v7.a^]/", "http://a/?%zz", "a:#%zz"};
   TAKES(SDB_FORMAT_URI, GOOD);
   REFUSES(SDB_FORMAT_URI, BAD);
 }
@@ -122,6 +129,12 @@ static void formats_go_by_their_names(void **state) {
   assert_int_equal(sdb_schema_format_of(sdb_slice_of("Email")), SDB_FORMAT_NONE);
 }
 
+static void no_format_takes_every_text(void **state) {
+  (void)state;
+  static const char *const GOOD[] = {"a", " ", "\xC3\xA4"};
+  TAKES(SDB_FORMAT_NONE, GOOD);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_uuid_is_of_any_version_and_case),
@@ -133,6 +146,7 @@ int main(void) {
       cmocka_unit_test(an_ipv4_address_has_four_parts),
       cmocka_unit_test(an_ipv6_address_has_eight_groups_or_a_gap),
       cmocka_unit_test(formats_go_by_their_names),
+      cmocka_unit_test(no_format_takes_every_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,6 +104,7 @@ static void const_and_enum_compare_values_not_texts(void **state) {
       {"{\"enum\":[1,null,[1]]}", "[1.0]", ACCEPTED, NULL},
       {"{\"enum\":[\"a\"]}", "\"b\"", "must be \"a\"", NULL},
       {"{\"type\":\"string\",\"enum\":[\"a\",1]}", "1", "must be a string", NULL},
+      {"{\"enum\":[1,2,3,4,5,6,7,8,9]}", "10", "must be one of 1, 2, 3, 4, 5, 6, 7, 8, ...", NULL},
   };
   CHECK_ALL(TABLE);
 }
@@ -405,6 +406,68 @@ static void references_lead_to_the_root_and_to_definitions(void **state) {
   assert_int_equal(memory.live, 0);
 }
 
+/* RFC 6901: percent-encoding is undone first, then ~1 and ~0; what is neither stands for itself. */
+static void a_reference_names_its_definition_as_a_pointer_in_a_uri(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *reference;
+  } TABLE[] = {
+      {"\xC3\xA4~x", "%c3%A4~0x"},
+      {"a~", "a~"},
+      {"a~2", "a~2"},
+      {"a%zz", "a%zz"},
+      {"a%4", "a%4"},
+      {"a%!!", "a%!!"},
+      {"a%4:", "a%4:"},
+      {"a%G0", "a%G0"},
+      {"/", "~1"},
+      {"a/b", "a%7e1b"},
+  };
+  for (size_t i = 0; i < sizeof(TABLE) / sizeof(TABLE[0]); i++) {
+    char schema[256];
+    snprintf(schema, sizeof(schema),
+        "{\"properties\":{\"a\":{\"$ref\":\"#/$defs/%s\"}},"
+        "\"$defs\":{\"other\":{\"type\":\"number\"},\"%s\":{\"type\":\"string\"}}}",
+        TABLE[i].reference, TABLE[i].name);
+    failing_memory memory;
+    failing_memory_init(&memory, 0);
+    sdb_store *store = make_schema_store(schema, &memory);
+    assert_verdict(store, SDB_ACTION_CREATE, sdb_slice_of("{\"a\":\"x\"}"), SDB_OK, NULL, NULL);
+    assert_verdict(store, SDB_ACTION_CREATE, sdb_slice_of("{\"a\":1}"), SDB_INVALID_OBJECT, "/a",
+        "must be a string");
+    sdb_store_destroy(store);
+  }
+}
+
+static void one_definition_may_be_meant_twice(void **state) {
+  (void)state;
+  failing_memory memory;
+  failing_memory_init(&memory, 0);
+  sdb_store *store = make_schema_store("{\"allOf\":[{\"$ref\":\"#/$defs/a\"},{\"$ref\":"
+                                       "\"#/$defs/a\"}],\"$defs\":{\"a\":{\"required\":"
+                                       "[\"b\"],\"properties\":{\"\":{\"type\":\"null\"}}}}}",
+      &memory);
+  assert_verdict(store, SDB_ACTION_CREATE, sdb_slice_of("{\"b\":1,\"\":null}"), SDB_OK, NULL, NULL);
+  assert_verdict(
+      store, SDB_ACTION_CREATE, sdb_slice_of("{}"), SDB_INVALID_OBJECT, "/b", "is required");
+  assert_verdict(store, SDB_ACTION_CREATE, sdb_slice_of("{\"b\":1,\"\":1}"), SDB_INVALID_OBJECT,
+      "/", "must be null");
+  sdb_store_destroy(store);
+}
+
+static void definitions_within_a_schema_are_schemas_that_nothing_refers_to(void **state) {
+  (void)state;
+  failing_memory memory;
+  failing_memory_init(&memory, 0);
+  sdb_store *store = make_schema_store("{\"properties\":{\"a\":{\"type\":\"string\",\"$defs\":"
+                                       "{\"b\":{\"type\":\"null\"},\"c\":true}}}}",
+      &memory);
+  assert_verdict(store, SDB_ACTION_CREATE, sdb_slice_of("{\"a\":\"x\"}"), SDB_OK, NULL, NULL);
+  assert_verdict(store, SDB_ACTION_CREATE, sdb_slice_of("{\"a\":null}"), SDB_INVALID_OBJECT, "/a",
+      "must be a string");
+  sdb_store_destroy(store);
+}
+
 static void definitions_that_are_not_understood_are_refused(void **state) {
   (void)state;
   static const struct {
@@ -439,6 +502,8 @@ static void definitions_that_are_not_understood_are_refused(void **state) {
       {"{\"minProperties\":-1}", "/minProperties", "minProperties is a whole number from 0 on"},
       {"{\"maxProperties\":1.5}", "/maxProperties", "maxProperties is a whole number"},
       {"{\"minLength\":\"1\"}", "/minLength", "minLength is a whole number"},
+      {"{\"maxLength\":-1}", "/maxLength", "maxLength is a whole number"},
+      {"{\"minItems\":0.5}", "/minItems", "minItems is a whole number"},
       {"{\"maxItems\":null}", "/maxItems", "maxItems is a whole number"},
       {"{\"items\":[{}]}", "/items", "a list of schemas is prefixItems"},
       {"{\"prefixItems\":[]}", "/prefixItems", "a list of one or more schemas"},
@@ -447,9 +512,13 @@ static void definitions_that_are_not_understood_are_refused(void **state) {
       {"{\"enum\":[]}", "/enum", "a list of one or more values"},
       {"{\"enum\":\"a\"}", "/enum", "a list of one or more values"},
       {"{\"anyOf\":[]}", "/anyOf", "anyOf is a list of one or more schemas"},
+      {"{\"oneOf\":{}}", "/oneOf", "oneOf is a list of one or more schemas"},
       {"{\"allOf\":[{},1]}", "/allOf/1", "a schema is an object"},
       {"{\"not\":[]}", "/not", "a schema is an object"},
       {"{\"minimum\":\"0\"}", "/minimum", "minimum is a number"},
+      {"{\"maximum\":null}", "/maximum", "maximum is a number"},
+      {"{\"exclusiveMinimum\":true}", "/exclusiveMinimum", "exclusiveMinimum is a number"},
+      {"{\"exclusiveMaximum\":\"9\"}", "/exclusiveMaximum", "exclusiveMaximum is a number"},
       {"{\"multipleOf\":0}", "/multipleOf", "multipleOf is a number above 0"},
       {"{\"multipleOf\":-1}", "/multipleOf", "multipleOf is a number above 0"},
       {"{\"multipleOf\":null}", "/multipleOf", "multipleOf is a number above 0"},
@@ -462,7 +531,13 @@ static void definitions_that_are_not_understood_are_refused(void **state) {
       {"{\"$ref\":\"other.json\"}", "/$ref", "not other.json"},
       {"{\"$ref\":\"#/$defs/a\"}", "/$ref", "leads nowhere: #/$defs/a"},
       {"{\"$defs\":{\"a\":{\"$defs\":{}}},\"$ref\":\"#/$defs/a/$defs/b\"}", "/$ref", "\"#\" or"},
+      {"{\"$ref\":\"x\"}", "/$ref", "not x"},
+      {"{\"$ref\":\"#/$defsxa\",\"$defs\":{\"a\":{}}}", "/$ref", "not #/$defsxa"},
+      {"{\"$ref\":\"#/$defs/b\",\"$defs\":{\"a\":{}}}", "/$ref", "leads nowhere"},
+      {"{\"$ref\":\"#/$defs/b\",\"$defs\":{\"a\":{}},\"definitions\":{\"b\":{}}}", "/$ref",
+          "leads nowhere"},
       {"{\"$defs\":[]}", "/$defs", "$defs is an object"},
+      {"{\"properties\":{\"a\":{\"$defs\":[]}}}", "/properties/a/$defs", "$defs is an object"},
       {"{\"$id\":\"x\",\"properties\":{\"$x\":{}}}", "/properties/$x", "are the protocol's: $x"},
       {"{\"required\":[\"$createdAt\"]}", "/required", "are the protocol's: $createdAt"},
       {"{\"allOf\":[{\"properties\":{\"$a\":{}}}]}", "/allOf/0/properties/$a", "protocol's"},
@@ -488,14 +563,14 @@ static void references_that_never_end_are_refused(void **state) {
     assert_bad_schema(TABLE[i].schema, TABLE[i].path, "leads back to itself");
 }
 
-static void long_chains_of_references_are_refused(void **state) {
-  (void)state;
-  char schema[8192] = "{\"$ref\":\"#/$defs/a0\",\"$defs\":{";
+/* `count` definitions that each mean the next, from the last to the first where `upward`. */
+static void refuse_chain(int count, bool upward) {
+  char schema[8192] = "{\"$defs\":{";
   size_t size = strlen(schema);
-  for (int i = 0; i < 100; i++)
-    size += (size_t)snprintf(
-        schema + size, sizeof(schema) - size, "\"a%d\":{\"$ref\":\"#/$defs/a%d\"},", i, i + 1);
-  snprintf(schema + size, sizeof(schema) - size, "\"a100\":{}}}");
+  for (int i = 0; i < count; i++)
+    size += (size_t)snprintf(schema + size, sizeof(schema) - size,
+        "\"a%d\":{\"$ref\":\"#/$defs/a%d\"},", upward ? i + 1 : i, upward ? i : i + 1);
+  snprintf(schema + size, sizeof(schema) - size, "\"a%d\":{}}}", upward ? 0 : count);
   sdb_store_definition definition = SDB_STORE_DEFINITION_INIT;
   definition.name = "thing";
   definition.schema = schema;
@@ -503,6 +578,12 @@ static void long_chains_of_references_are_refused(void **state) {
   sdb_error error;
   assert_int_equal(sdb_store_create(&definition, &store, &error), SDB_BAD_DEFINITION);
   assert_non_null(strstr(error.message, "more than 64 of $ref"));
+}
+
+static void long_chains_of_references_are_refused(void **state) {
+  (void)state;
+  refuse_chain(100, false);
+  refuse_chain(100, true);
 }
 
 static void the_root_may_leave_its_type_out(void **state) {
@@ -556,6 +637,91 @@ static void created_at_alone_does_not_fill_an_object(void **state) {
   sdb_store_destroy(store);
 }
 
+static void a_constant_is_compared_without_created_at_only(void **state) {
+  (void)state;
+  static const struct {
+    const char *schema, *object;
+  } TABLE[] = {
+      {"{\"const\":1}", "{\"$createdAt\":1}"},
+      {"{\"const\":{\"a\":1}}", "{\"$createdAt\":1}"},
+      {"{\"const\":{\"a\":1}}", "{\"a\":2,\"$createdAt\":1}"},
+      {"{\"const\":{\"a\":1}}", "{\"b\":1,\"$createdAt\":1}"},
+      {"{\"enum\":[{\"a\":1},{\"a\":1,\"b\":2}]}", "{\"b\":1,\"$createdAt\":1}"},
+  };
+  for (size_t i = 0; i < sizeof(TABLE) / sizeof(TABLE[0]); i++) {
+    failing_memory memory;
+    failing_memory_init(&memory, 0);
+    sdb_store *store = make_schema_store(TABLE[i].schema, &memory);
+    assert_verdict(
+        store, SDB_ACTION_CREATE, sdb_slice_of(TABLE[i].object), SDB_INVALID_OBJECT, "", "must be");
+    sdb_store_destroy(store);
+  }
+}
+
+/* What is longer than the room on the stack takes another way to the same verdict. */
+static void long_texts_and_names_that_are_escaped_match_as_short_ones_do(void **state) {
+  (void)state;
+  static char as[2000], schema[8192], object[8192], path[SDB_ERROR_PATH_SIZE];
+  memset(as, 'a', sizeof(as) - 1);
+  failing_memory memory;
+  failing_memory_init(&memory, 0);
+  snprintf(schema, sizeof(schema),
+      "{\"properties\":{\"t\":{\"pattern\":\"^a+b$\"},\"b%s\":{\"type\":\"null\"}}}", as);
+  sdb_store *store = make_schema_store(schema, &memory);
+  snprintf(object, sizeof(object), "{\"t\":\"%s\\u0062\",\"\\u0062%s\":null,\"\\u0063%s\":1}", as,
+      as, as);
+  assert_verdict(store, SDB_ACTION_CREATE, sdb_slice_of(object), SDB_OK, NULL, NULL);
+  snprintf(object, sizeof(object), "{\"t\":\"%s\\u0063\"}", as);
+  assert_verdict(store, SDB_ACTION_CREATE, sdb_slice_of(object), SDB_INVALID_OBJECT, "/t",
+      "must match the pattern");
+  snprintf(object, sizeof(object), "{\"\\u0062%s\":1}", as);
+  snprintf(path, sizeof(path), "/\\u0062%s", as); /* cut, and so not worth unescaping */
+  sdb_error error;
+  assert_int_equal(
+      sdb_store_check(store, SDB_ACTION_CREATE, sdb_slice_of(object), &error), SDB_INVALID_OBJECT);
+  assert_non_null(strstr(error.message, "must be null"));
+  assert_memory_equal(error.path, path, 100);
+  sdb_store_destroy(store);
+  assert_int_equal(memory.live, 0);
+}
+
+/* ---- a port of patterns that is out of memory ---- */
+
+static sdb_status compile_anything(
+    void *context, sdb_slice pattern, void **compiled, sdb_error *error) {
+  (void)pattern, (void)error;
+  *compiled = context;
+  return SDB_OK;
+}
+
+static int match_without_memory(
+    void *context, const void *compiled, sdb_slice text, uint64_t *steps) {
+  (void)context, (void)compiled, (void)text, (void)steps;
+  return -2;
+}
+
+static void release_nothing(void *context, void *compiled) {
+  (void)context, (void)compiled;
+}
+
+static void a_pattern_without_memory_is_no_verdict(void **state) {
+  (void)state;
+  static int context;
+  static const sdb_pattern_port PORT = {
+      1, &context, compile_anything, match_without_memory, release_nothing};
+  failing_memory memory;
+  failing_memory_init(&memory, 0);
+  sdb_store_definition definition = SDB_STORE_DEFINITION_INIT;
+  definition.name = "thing";
+  definition.schema = "{\"properties\":{\"a\":{\"not\":{\"anyOf\":[{\"pattern\":\"b\"},true]}}}}";
+  sdb_store *store;
+  sdb_error error;
+  assert_int_equal(sdb_store_compile(&definition, &memory.mem, &PORT, &store, &error), SDB_OK);
+  assert_int_equal(sdb_store_check(store, SDB_ACTION_CREATE, sdb_slice_of("{\"a\":\"b\"}"), &error),
+      SDB_NO_MEMORY);
+  sdb_store_destroy(store);
+}
+
 static void other_names_of_the_protocol_are_refused(void **state) {
   (void)state;
   failing_memory memory;
@@ -602,12 +768,18 @@ int main(void) {
       cmocka_unit_test(keywords_of_other_types_do_nothing),
       cmocka_unit_test(annotations_are_ignored),
       cmocka_unit_test(references_lead_to_the_root_and_to_definitions),
+      cmocka_unit_test(a_reference_names_its_definition_as_a_pointer_in_a_uri),
+      cmocka_unit_test(one_definition_may_be_meant_twice),
+      cmocka_unit_test(definitions_within_a_schema_are_schemas_that_nothing_refers_to),
       cmocka_unit_test(definitions_that_are_not_understood_are_refused),
       cmocka_unit_test(references_that_never_end_are_refused),
       cmocka_unit_test(long_chains_of_references_are_refused),
       cmocka_unit_test(the_root_may_leave_its_type_out),
       cmocka_unit_test(created_at_is_passed_over),
       cmocka_unit_test(created_at_alone_does_not_fill_an_object),
+      cmocka_unit_test(a_constant_is_compared_without_created_at_only),
+      cmocka_unit_test(long_texts_and_names_that_are_escaped_match_as_short_ones_do),
+      cmocka_unit_test(a_pattern_without_memory_is_no_verdict),
       cmocka_unit_test(other_names_of_the_protocol_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

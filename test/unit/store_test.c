@@ -50,6 +50,7 @@ static void a_name_that_is_not_one_is_refused(void **state) {
       {"1a", "begins with a letter"},
       {"a-b", "letters (A-Z), digits and _ only"},
       {"a b", "letters (A-Z), digits and _ only"},
+      {"a{", "letters (A-Z), digits and _ only"},
       {"\xC3\xA4", "begins with a letter"},
       {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "64 bytes"},
   };
@@ -198,6 +199,71 @@ static void fields_are_checked_as_a_schema_is(void **state) {
   assert_int_equal(memory.live, 0);
 }
 
+/* HUGE_VAL is no bound, a length_max of 0 is none, and whole numbers are compared exactly. */
+static void bounds_of_fields_hold_at_their_ends(void **state) {
+  (void)state;
+  static const sdb_field BOUNDED[] = {
+      {.name = "least", .type = SDB_TYPE_STRING, .optional = true, .length_min = 2},
+      {.name = "most", .type = SDB_TYPE_STRING, .optional = true, .length_max = (size_t)1 << 33},
+      {.name = "long", .type = SDB_TYPE_STRING, .optional = true, .length_min = (size_t)1 << 33},
+      {.name = "from",
+          .type = SDB_TYPE_NUMBER,
+          .optional = true,
+          .minimum = 1,
+          .maximum = HUGE_VAL},
+      {.name = "to",
+          .type = SDB_TYPE_NUMBER,
+          .optional = true,
+          .minimum = -HUGE_VAL,
+          .maximum = -1},
+      {.name = "zero", .type = SDB_TYPE_NUMBER, .optional = true, .minimum = -1, .maximum = 0},
+      {.name = "far",
+          .type = SDB_TYPE_NUMBER,
+          .optional = true,
+          .minimum = -1e300,
+          .maximum = 1e300},
+      {.name = NULL},
+  };
+  static const struct {
+    const char *object, *path;
+  } TABLE[] = {
+      {"{\"least\":\"aa\",\"most\":\"\"}", NULL},
+      {"{\"least\":\"a\"}", "/least"},
+      {"{\"long\":\"a\"}", "/long"},
+      {"{\"from\":1,\"to\":-1,\"zero\":0,\"far\":1e300}", NULL},
+      {"{\"from\":1e308,\"to\":-1e308,\"zero\":-1,\"far\":-1e300}", NULL},
+      {"{\"from\":0.99}", "/from"},
+      {"{\"to\":-0.99}", "/to"},
+      {"{\"zero\":0.01}", "/zero"},
+      {"{\"far\":1.1e300}", "/far"},
+      {"{\"far\":-1.1e300}", "/far"},
+  };
+  failing_memory memory;
+  failing_memory_init(&memory, 0);
+  sdb_store_definition definition = SDB_STORE_DEFINITION_INIT;
+  definition.name = "thing";
+  definition.fields = BOUNDED;
+  sdb_store *store = make_store(&definition, &memory);
+  for (size_t i = 0; i < sizeof(TABLE) / sizeof(TABLE[0]); i++)
+    assert_verdict(store, SDB_ACTION_CREATE, sdb_slice_of(TABLE[i].object),
+        TABLE[i].path ? SDB_INVALID_OBJECT : SDB_OK, TABLE[i].path, "must");
+  sdb_store_destroy(store);
+}
+
+static void more_fields_than_a_store_may_have_are_refused(void **state) {
+  (void)state;
+  static sdb_field fields[4098];
+  static char names[4097][8];
+  for (size_t i = 0; i < 4097; i++) {
+    snprintf(names[i], sizeof(names[i]), "f%zu", i);
+    fields[i] = (sdb_field){.name = names[i], .type = SDB_TYPE_JSON};
+  }
+  sdb_store_definition definition = SDB_STORE_DEFINITION_INIT;
+  definition.name = "thing";
+  definition.fields = fields;
+  assert_bad_definition(&definition, "", "more than 4096 fields");
+}
+
 static void fields_that_contradict_themselves_are_refused(void **state) {
   (void)state;
   static const struct {
@@ -211,7 +277,9 @@ static void fields_that_contradict_themselves_are_refused(void **state) {
       {{{.name = "a", .type = SDB_TYPE_STRING}, {.name = "a", .type = SDB_TYPE_JSON}}, "/a",
           "is there twice"},
       {{{.name = "a", .type = SDB_TYPE_NUMBER, .length_max = 1}}, "/a", "which is for strings"},
+      {{{.name = "a", .type = SDB_TYPE_JSON, .length_min = 1}}, "/a", "which is for strings"},
       {{{.name = "a", .type = SDB_TYPE_STRING, .minimum = 1}}, "/a", "which is for numbers"},
+      {{{.name = "a", .type = SDB_TYPE_BOOLEAN, .maximum = 1}}, "/a", "which is for numbers"},
       {{{.name = "a", .type = SDB_TYPE_STRING, .length_min = 2, .length_max = 1}}, "/a",
           "length_min above its length_max"},
       {{{.name = "a", .type = SDB_TYPE_NUMBER, .minimum = 1}}, "/a", "minimum above its maximum"},
@@ -261,6 +329,54 @@ static void the_limits_are_the_servers_defaults(void **state) {
   assert_int_equal(SDB_OBJECT_DEPTH_MAX, limits.depth_max - 2);
 }
 
+/* The place for an error may be left out everywhere: the status is the same. */
+static void an_error_need_not_be_told(void **state) {
+  (void)state;
+  failing_memory memory;
+  failing_memory_init(&memory, 0);
+  static const struct {
+    const char *schema, *rules;
+    sdb_field fields[2];
+  } BAD[] = {
+      {"{", NULL, {{.name = NULL}}},
+      {"{\"if\":1}", NULL, {{.name = NULL}}},
+      {"{}", "[]", {{.name = NULL}}},
+      {"{}", "{", {{.name = NULL}}},
+      {NULL, NULL, {{.name = "$a", .type = SDB_TYPE_JSON}}},
+      {NULL, NULL, {{.name = "a", .type = SDB_TYPE_JSON, .schema = "{\"if\":1}"}}},
+  };
+  for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++) {
+    sdb_store_definition definition = SDB_STORE_DEFINITION_INIT;
+    definition.name = "thing";
+    definition.schema = BAD[i].schema;
+    definition.rules = BAD[i].rules;
+    if (!BAD[i].schema) definition.fields = BAD[i].fields;
+    sdb_store *store = NULL;
+    assert_int_equal(
+        sdb_store_compile(&definition, &memory.mem, sdb_platform_patterns(), &store, NULL),
+        SDB_BAD_DEFINITION);
+    assert_null(store);
+    assert_int_equal(memory.live, 0);
+  }
+  static const struct {
+    const char *object;
+    sdb_status status;
+  } OBJECTS[] = {
+      {"{\"$a\":1}", SDB_INVALID_OBJECT},
+      {"{\"$createdAt\":-1}", SDB_INVALID_OBJECT},
+      {"{\"a\":1}", SDB_INVALID_OBJECT},
+      {"{", SDB_BAD_JSON},
+      {"{\"\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}", SDB_TOO_LARGE},
+      {"{\"a\":\"x\",\"\":1}", SDB_OK},
+  };
+  sdb_store *store = make_schema_store("{\"properties\":{\"a\":{\"type\":\"string\"}}}", &memory);
+  for (size_t i = 0; i < sizeof(OBJECTS) / sizeof(OBJECTS[0]); i++)
+    assert_int_equal(
+        sdb_store_check(store, SDB_ACTION_CREATE, sdb_slice_of(OBJECTS[i].object), NULL),
+        OBJECTS[i].status);
+  sdb_store_destroy(store);
+}
+
 static void an_action_that_is_none_is_an_invalid_argument(void **state) {
   (void)state;
   failing_memory memory;
@@ -268,6 +384,8 @@ static void an_action_that_is_none_is_an_invalid_argument(void **state) {
   sdb_store *store = make_named("thing", &memory);
   assert_verdict(
       store, (sdb_action)4, sdb_slice_of("{}"), SDB_INVALID_ARGUMENT, "", "no such action");
+  assert_verdict(
+      store, (sdb_action)0, sdb_slice_of("{}"), SDB_INVALID_ARGUMENT, "", "no such action");
   sdb_store_destroy(store);
 }
 
@@ -349,9 +467,12 @@ int main(void) {
       cmocka_unit_test(stores_are_found_by_their_names),
       cmocka_unit_test(two_stores_with_one_name_on_the_wire_are_refused),
       cmocka_unit_test(fields_are_checked_as_a_schema_is),
+      cmocka_unit_test(bounds_of_fields_hold_at_their_ends),
+      cmocka_unit_test(more_fields_than_a_store_may_have_are_refused),
       cmocka_unit_test(fields_that_contradict_themselves_are_refused),
       cmocka_unit_test(an_object_over_the_limits_is_too_large),
       cmocka_unit_test(the_limits_are_the_servers_defaults),
+      cmocka_unit_test(an_error_need_not_be_told),
       cmocka_unit_test(an_action_that_is_none_is_an_invalid_argument),
       cmocka_unit_test(making_and_checking_survive_every_failed_allocation),
       cmocka_unit_test(fields_survive_every_failed_allocation),

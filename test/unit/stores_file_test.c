@@ -104,6 +104,54 @@ static void a_file_that_is_not_json_is_refused_with_the_offset(void **state) {
   assert_int_equal(error.offset, 11);
 }
 
+static void an_error_of_a_file_need_not_be_told(void **state) {
+  (void)state;
+  static const struct {
+    const char *file;
+    sdb_status status;
+  } TABLE[] = {
+      {"{\"stores\":[}", SDB_BAD_JSON},
+      {"[]", SDB_BAD_DEFINITION},
+      {"{\"stores\":[{\"name\":\"a\",\"type\":\"event\",\"schema\":1}]}", SDB_BAD_DEFINITION},
+  };
+  for (size_t i = 0; i < sizeof(TABLE) / sizeof(TABLE[0]); i++) {
+    sdb_store **stores;
+    size_t count;
+    assert_int_equal(
+        sdb_stores_from_json(sdb_slice_of(TABLE[i].file), &stores, &count, NULL), TABLE[i].status);
+  }
+}
+
+static void a_file_that_is_too_much_is_refused(void **state) {
+  (void)state;
+  const size_t size = ((size_t)16 << 20) + 1;
+  char *file = malloc(size);
+  assert_non_null(file);
+  sdb_store **stores;
+  size_t count;
+  sdb_error error;
+
+  memset(file, ' ', size);
+  assert_int_equal(sdb_stores_from_json(sdb_slice_make(file, size), &stores, &count, &error),
+      SDB_BAD_DEFINITION);
+  assert_string_equal(error.message, "a stores file is at most 16 MiB long");
+
+  memset(file, '[', 100);
+  assert_int_equal(
+      sdb_stores_from_json(sdb_slice_make(file, size - 1), &stores, &count, &error), SDB_BAD_JSON);
+  assert_int_equal(error.status, SDB_BAD_JSON);
+
+  size_t at = (size_t)snprintf(file, size, "{\"stores\":[0");
+  for (int i = 0; i < 256; i++)
+    at += (size_t)snprintf(file + at, size - at, ",0");
+  at += (size_t)snprintf(file + at, size - at, "]}");
+  assert_int_equal(
+      sdb_stores_from_json(sdb_slice_make(file, at), &stores, &count, &error), SDB_BAD_DEFINITION);
+  assert_string_equal(error.path, "/stores");
+  assert_string_equal(error.message, "more than 256 stores");
+  free(file);
+}
+
 static void the_offset_of_an_error_is_that_of_the_file(void **state) {
   (void)state;
   static const char FILE_TEXT[] =
@@ -142,6 +190,8 @@ int main(void) {
       cmocka_unit_test(the_public_reader_gives_an_array_to_free),
       cmocka_unit_test(a_file_that_is_wrong_is_refused_with_the_place),
       cmocka_unit_test(a_file_that_is_not_json_is_refused_with_the_offset),
+      cmocka_unit_test(an_error_of_a_file_need_not_be_told),
+      cmocka_unit_test(a_file_that_is_too_much_is_refused),
       cmocka_unit_test(the_offset_of_an_error_is_that_of_the_file),
       cmocka_unit_test(a_file_survives_every_failed_allocation),
   };
