@@ -526,6 +526,20 @@ static void definitions_that_are_not_understood_are_refused(void **state) {
       {"{\"format\":\"hostname\"}", "/format", "the format \"hostname\" is not supported"},
       {"{\"pattern\":\"(\"}", "/pattern", "pattern: "},
       {"{\"pattern\":1}", "/pattern", "pattern is a string"},
+      {"{\"$id\":\"x\",\"properties\":{\"$x\":{}}}", "/properties/$x", "are the protocol's: $x"},
+      {"{\"required\":[\"$createdAt\"]}", "/required", "are the protocol's: $createdAt"},
+      {"{\"allOf\":[{\"properties\":{\"$a\":{}}}]}", "/allOf/0/properties/$a", "protocol's"},
+      {"{\"a\\u0000\":1}", "/a\xEF\xBF\xBD", "not supported"},
+  };
+  for (size_t i = 0; i < sizeof(TABLE) / sizeof(TABLE[0]); i++)
+    assert_bad_schema(TABLE[i].schema, TABLE[i].path, TABLE[i].message);
+}
+
+static void references_and_definitions_that_are_not_understood_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *schema, *path, *message;
+  } TABLE[] = {
       {"{\"$ref\":1}", "/$ref", "$ref is a string"},
       {"{\"$ref\":\"#/properties/a\"}", "/$ref", "\"#\" or \"#/$defs/NAME\""},
       {"{\"$ref\":\"other.json\"}", "/$ref", "not other.json"},
@@ -538,10 +552,6 @@ static void definitions_that_are_not_understood_are_refused(void **state) {
           "leads nowhere"},
       {"{\"$defs\":[]}", "/$defs", "$defs is an object"},
       {"{\"properties\":{\"a\":{\"$defs\":[]}}}", "/properties/a/$defs", "$defs is an object"},
-      {"{\"$id\":\"x\",\"properties\":{\"$x\":{}}}", "/properties/$x", "are the protocol's: $x"},
-      {"{\"required\":[\"$createdAt\"]}", "/required", "are the protocol's: $createdAt"},
-      {"{\"allOf\":[{\"properties\":{\"$a\":{}}}]}", "/allOf/0/properties/$a", "protocol's"},
-      {"{\"a\\u0000\":1}", "/a\xEF\xBF\xBD", "not supported"},
   };
   for (size_t i = 0; i < sizeof(TABLE) / sizeof(TABLE[0]); i++)
     assert_bad_schema(TABLE[i].schema, TABLE[i].path, TABLE[i].message);
@@ -772,6 +782,7 @@ int main(void) {
       cmocka_unit_test(one_definition_may_be_meant_twice),
       cmocka_unit_test(definitions_within_a_schema_are_schemas_that_nothing_refers_to),
       cmocka_unit_test(definitions_that_are_not_understood_are_refused),
+      cmocka_unit_test(references_and_definitions_that_are_not_understood_are_refused),
       cmocka_unit_test(references_that_never_end_are_refused),
       cmocka_unit_test(long_chains_of_references_are_refused),
       cmocka_unit_test(the_root_may_leave_its_type_out),
