@@ -33,9 +33,9 @@ static bool take_char(sdb_slice *text, char c) {
   return true;
 }
 
-/* "8" to "15", no leading zero; 0 otherwise. */
+/* Of a word, which has a character: "8" to "15", no leading zero; 0 otherwise. */
 static unsigned window_bits(sdb_slice value) {
-  if (value.size == 0 || value.size > 2 || value.data[0] == '0') return 0;
+  if (value.size > 2 || value.data[0] == '0') return 0;
   unsigned bits = 0;
   for (size_t i = 0; i < value.size; i++) {
     if (value.data[i] < '0' || value.data[i] > '9') return 0;

@@ -122,7 +122,7 @@ static bool take_header(sdb_ws_receiver *receiver, sdb_ws_input *input, unsigned
     size = header_size(header);
   }
   if (have < size) {
-    if (had == 0 && have > 0) memcpy(receiver->header, input->data, have);
+    if (had == 0) memcpy(receiver->header, input->data, have);
     receiver->header_size = (uint8_t)have;
     input->data += input->size;
     input->size = 0;

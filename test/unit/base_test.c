@@ -225,6 +225,30 @@ static void a_buffer_refuses_a_size_that_would_overflow(void **state) {
   sdb_buffer_free(&buffer);
 }
 
+static void a_buffer_that_was_never_made_is_freed(void **state) {
+  (void)state;
+  sdb_buffer buffer = {0};
+  sdb_buffer_free(&buffer);
+  assert_null(buffer.data);
+}
+
+static void a_buffer_asks_for_no_more_than_its_maximum_however_large(void **state) {
+  (void)state;
+  failing_memory memory;
+  failing_memory_init(&memory, 1);
+  sdb_buffer buffer;
+  sdb_buffer_init(&buffer, &memory.mem, SIZE_MAX);
+  assert_null(sdb_buffer_reserve(&buffer, SIZE_MAX / 2 + 2));
+  assert_int_equal(buffer.status, SDB_NO_MEMORY);
+  assert_int_equal(memory.calls, 1);
+}
+
+static void a_product_that_overflows_is_more_than_any_memory(void **state) {
+  (void)state;
+  assert_int_equal(sdb_mem_product(3, 5), 15);
+  assert_true(sdb_mem_product(SIZE_MAX / 2, 3) == SIZE_MAX);
+}
+
 static void a_buffer_without_memory_keeps_what_it_has(void **state) {
   (void)state;
   failing_memory memory;
@@ -482,6 +506,9 @@ int main(void) {
       cmocka_unit_test(a_buffer_allocates_nothing_before_it_is_used),
       cmocka_unit_test(a_full_buffer_refuses_and_stays_refused),
       cmocka_unit_test(a_buffer_refuses_a_size_that_would_overflow),
+      cmocka_unit_test(a_buffer_that_was_never_made_is_freed),
+      cmocka_unit_test(a_buffer_asks_for_no_more_than_its_maximum_however_large),
+      cmocka_unit_test(a_product_that_overflows_is_more_than_any_memory),
       cmocka_unit_test(a_buffer_without_memory_keeps_what_it_has),
       cmocka_unit_test(a_reset_buffer_forgets_its_error_and_keeps_its_memory),
       cmocka_unit_test(a_freed_buffer_can_be_used_again),

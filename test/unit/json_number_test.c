@@ -340,8 +340,8 @@ static void what_is_no_multiple_is_told(void **state) {
 
 static void beyond_18_digits_a_divisor_counts_by_its_double(void **state) {
   (void)state;
-  static const char *const MULTIPLES[][2] = {
-      {"2.4691357802469135780", "1.2345678901234567890"}, {"1e300", "1.2345678901234567890123"}};
+  static const char *const MULTIPLES[][2] = {{"2.4691357802469135780", "1.2345678901234567890"},
+      {"1e300", "1.2345678901234567890123"}, {"-1e300", "1.2345678901234567890123"}};
   static const char *const OTHERS[][2] = {{"1.5", "1.2345678901234567890123"}};
   assert_multiples(MULTIPLES, SDB_COUNT_OF(MULTIPLES), true);
   assert_multiples(OTHERS, SDB_COUNT_OF(OTHERS), false);

@@ -517,6 +517,15 @@ static void no_more_tokens_than_allowed_are_held(void **state) {
   sdb_json_free(&small);
 }
 
+static void a_limit_beyond_every_text_is_no_limit(void **state) {
+  fixture *f = *state;
+  sdb_json json;
+  sdb_json_init(&json, &f->memory.mem, SIZE_MAX);
+  assert_int_equal(sdb_json_scan(&json, TEXT("[1,2]"), 8, &f->error), SDB_OK);
+  assert_int_equal(json.count, 3);
+  sdb_json_free(&json);
+}
+
 /* The largest object that the tokens allow needs its keys sorted as well. */
 static void the_limit_of_tokens_leaves_room_for_sorting_keys(void **state) {
   fixture *f = *state;
@@ -668,9 +677,10 @@ static void assert_pairs(fixture *f, const pair *pairs, size_t count, bool equal
 }
 
 static void values_that_mean_the_same_are_equal(void **state) {
-  static const pair PAIRS_EQUAL[] = {{"null", " null"}, {"1", "1.0"}, {"1", "10e-1"}, {"0", "-0"},
-      {"0.0", "-0e9"}, {"\"a\"", "\"\\u0061\""}, {"\"\\u0000\"", "\"\\u0000\""},
-      {"[1,[2],{}]", "[1.0, [2e0], { }]"}, {"{\"a\":1,\"b\":2}", "{\"b\":2,\"a\":1}"},
+  static const pair PAIRS_EQUAL[] = {{"null", " null"}, {"false", "false"}, {"1", "1.0"},
+      {"1", "10e-1"}, {"0", "-0"}, {"0.0", "-0e9"}, {"\"a\"", "\"\\u0061\""},
+      {"\"\\u0000\"", "\"\\u0000\""}, {"[1,[2],{}]", "[1.0, [2e0], { }]"},
+      {"{\"a\":1,\"b\":2}", "{\"b\":2,\"a\":1}"},
       {"{\"a\":{\"x\":[],\"y\":null},\"\\u0062\":2,\"c\":3}",
           "{\"c\":3.0,\"b\":2,\"a\":{\"y\":null,\"x\":[]}}"}};
   assert_pairs(*state, PAIRS_EQUAL, SDB_COUNT_OF(PAIRS_EQUAL), true);
@@ -797,6 +807,7 @@ int main(void) {
       TEST(a_depth_of_10000_is_refused),
       TEST(the_greatest_depth_is_accepted),
       TEST(no_more_tokens_than_allowed_are_held),
+      TEST(a_limit_beyond_every_text_is_no_limit),
       TEST(the_limit_of_tokens_leaves_room_for_sorting_keys),
       TEST(a_text_over_the_greatest_size_is_refused_unread),
       TEST(a_scan_survives_every_failing_allocation),

@@ -259,6 +259,20 @@ static void a_time_that_is_none_is_refused(void **state) {
     assert_stored(OBJECTS[i], NULL);
 }
 
+static void an_object_is_refused_without_a_place_for_the_error_too(void **state) {
+  (void)state;
+  reader r;
+  reader_init(&r);
+  sdb_buffer to;
+  sdb_buffer_init(&to, &r.memory.mem, 1000);
+  assert_int_equal(
+      sdb_json_scan(&r.json, sdb_slice_of("{\"$createdAt\":-1}"), 32, &r.error), SDB_OK);
+  assert_int_equal(sdb_wire_object_write(&to, &r.json, 0, 1000, NULL), SDB_INVALID_OBJECT);
+  assert_int_equal(to.size, 0);
+  sdb_buffer_free(&to);
+  reader_free(&r);
+}
+
 /* ---- writing ---- */
 
 static size_t no_header(size_t size, unsigned char *header) {
@@ -351,6 +365,28 @@ static void frames_of_every_length_of_header_stand_in_one_run(void **state) {
   sdb_wire_run_free(&run);
 }
 
+/* Room for a longer header is made last, when the whole message stands in the run. */
+static void a_frame_whose_header_does_not_fit_fills_the_run(void **state) {
+  (void)state;
+  failing_memory memory;
+  failing_memory_init(&memory, 0);
+  char *object = malloc(70000);
+  assert_non_null(object);
+  memset(object, 'x', 70000);
+  size_t whole = 0;
+  for (size_t max = 1 << 20; max + 8 > whole; max--) {
+    sdb_wire_run run;
+    sdb_wire_run_init(&run, &memory.mem, max, sdb_ws_frame_header);
+    sdb_wire_partial(&run, "n", uuid_of(ID_A), sdb_slice_make(object, 70000));
+    if (!whole) whole = max = run.buffer.size;
+    assert_int_equal(run.buffer.status, max < whole ? SDB_LIMIT : SDB_OK);
+    assert_int_equal(run.messages, max < whole ? 0 : 1);
+    sdb_wire_run_free(&run);
+  }
+  free(object);
+  assert_int_equal(memory.live, 0);
+}
+
 static void ignore(sdb_wire_run *run, const char *expected) {
   (void)run;
   (void)expected;
@@ -388,8 +424,10 @@ int main(void) {
       cmocka_unit_test(reading_without_memory_says_so),
       cmocka_unit_test(an_object_is_stored_with_the_time_it_was_made),
       cmocka_unit_test(a_time_that_is_none_is_refused),
+      cmocka_unit_test(an_object_is_refused_without_a_place_for_the_error_too),
       cmocka_unit_test(messages_of_the_server_are_worded_as_the_protocol_says),
       cmocka_unit_test(frames_of_every_length_of_header_stand_in_one_run),
+      cmocka_unit_test(a_frame_whose_header_does_not_fit_fills_the_run),
       cmocka_unit_test(writing_without_memory_leaves_it_in_the_buffers_status),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -375,7 +375,7 @@ static void a_refusal_gives_its_status(void **state) {
 }
 
 static void what_is_no_http_answer_is_refused(void **state) {
-  static const char *const HEADS[] = {"\r\n", "SSH-2.0-OpenSSH_9.2\r\n\r\n",
+  static const char *const HEADS[] = {"", "\r\n", "SSH-2.0-OpenSSH_9.2\r\n\r\n",
       "HTTP/1.1 101\r\n" WEBSOCKET CONNECTION ACCEPT "\r\n", "HTTP/2.0 101 S\r\n\r\n",
       "HTTP/1.2 101 S\r\n\r\n", "HTTP/1.1  101 S\r\n\r\n", "HTTP/1.1 1a1 S\r\n\r\n",
       "HTTP/1.1 1011 S\r\n\r\n", "HTTP/1.1 010 S\r\n\r\n", "http/1.1 101 S\r\n\r\n",

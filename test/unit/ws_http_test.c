@@ -91,7 +91,13 @@ static const struct {
     {"GET / HTTP/1.2\r\n" HOST "\r\n", 400, false},
     {"GET / http/1.1\r\n" HOST "\r\n", 400, false},
     {"GET / HTTP/x.1\r\n" HOST "\r\n", 400, false},
+    {"GET / HTTP/-.1\r\n" HOST "\r\n", 400, false},
+    {"GET / HTTP/1x1\r\n" HOST "\r\n", 400, false},
+    {"GET  HTTP/1.1\r\n" HOST "\r\n", 400, false},
+    {"GET /\x7F HTTP/1.1\r\n" HOST "\r\n", 400, false},
+    {"G{T / HTTP/1.1\r\n" HOST "\r\n", 400, false},
     {"\r\n", 400, false},
+    {"", 400, false},
     /* headers */
     {"GET / HTTP/1.1\r\n\r\n", 400, false},
     {"GET / HTTP/1.1\r\nHost:\r\n\r\n", 400, false},
@@ -125,7 +131,14 @@ static const struct {
     {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION
      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n\r\n",
         400, false},
+    {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION
+     "Sec-WebSocket-Key: dGhlIHNhbXB.ZSBub25jZQ==\r\n\r\n",
+        400, false},
+    {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION
+     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=A\r\n\r\n",
+        400, false},
     {UPGRADE_HEAD "Sec-WebSocket-Extensions: ;\r\n\r\n", 400, false},
+    {UPGRADE_HEAD "Sec-WebSocket-Extensions: a; b=\"c d\"\r\n\r\n", 400, false},
     {UPGRADE_HEAD "Sec-WebSocket-Extensions: a; b=\r\n\r\n", 400, false},
     {UPGRADE_HEAD "Sec-WebSocket-Extensions: a; b=\"c\r\n\r\n", 400, false},
     {UPGRADE_HEAD "Sec-WebSocket-Extensions: a b\r\n\r\n", 400, false},
@@ -170,6 +183,14 @@ static void a_head_is_found_wherever_it_is_cut(void **state) {
   }
 }
 
+static void a_head_may_be_no_more_than_its_end(void **state) {
+  (void)state;
+  size_t at = 0, size = 0;
+  assert_int_equal(
+      sdb_http_scan_head(sdb_slice_of("\r\n\tx\r\n\r\n"), &at, &size), SDB_HTTP_COMPLETE);
+  assert_int_equal(size, 8);
+}
+
 static void bytes_that_no_head_has_are_seen_at_once(void **state) {
   static const char *CASES[] = {"GET / HTTP/1.1\n", "GET /\rx", "\n", "GET /\x01", "GET /\x7f",
       "\x16\x03\x01", "GET / HTTP/1.1\r\nA: b\n\n"};
@@ -210,6 +231,9 @@ static void offers_of_compression_are_met_or_passed_over(void **state) {
       {DEFLATE "; server_max_window_bits=16", 0, false},
       {DEFLATE "; server_max_window_bits=09", 0, false},
       {DEFLATE "; server_max_window_bits", 0, false},
+      {DEFLATE "; server_max_window_bits=100", 0, false},
+      {DEFLATE "; server_max_window_bits=1x", 0, false},
+      {DEFLATE "; server_max_window_bits=1!", 0, false},
       {DEFLATE "; client_max_window_bits=7", 0, false},
       {DEFLATE "; client_no_context_takeover=1", 0, false},
       {DEFLATE "; client_no_context_takeover; client_no_context_takeover", 0, false},
@@ -303,6 +327,35 @@ static void a_response_closes_the_connection(void **state) {
   sdb_buffer_free(&out);
 }
 
+static void a_response_has_the_words_of_its_status(void **state) {
+  static const struct {
+    unsigned status;
+    const char *line;
+  } CASES[] = {
+      {400, "HTTP/1.1 400 Bad Request\r\n"}, {401, "HTTP/1.1 401 Unauthorized\r\n"},
+      {403, "HTTP/1.1 403 Forbidden\r\n"}, {404, "HTTP/1.1 404 Not Found\r\n"},
+      {405, "HTTP/1.1 405 Method Not Allowed\r\n"}, {408, "HTTP/1.1 408 Request Timeout\r\n"},
+      {429, "HTTP/1.1 429 Too Many Requests\r\n"},
+      {431, "HTTP/1.1 431 Request Header Fields Too Large\r\n"},
+      {500, "HTTP/1.1 500 Internal Server Error\r\n"},
+      {503, "HTTP/1.1 503 Service Unavailable\r\n"},
+      {505, "HTTP/1.1 505 HTTP Version Not Supported\r\n"},
+      {418, "HTTP/1.1 418 \r\n"}, /* RFC 9112 section 4: the words may be none */
+  };
+  (void)state;
+  sdb_buffer out;
+  sdb_buffer_init(&out, sdb_platform_mem(), 1024);
+  for (size_t i = 0; i < SDB_COUNT_OF(CASES); i++) {
+    sdb_buffer_reset(&out);
+    sdb_http_write_response(&out, CASES[i].status, NULL, sdb_slice_of("x"));
+    sdb_buffer_append(&out, "", 1);
+    assert_int_equal(strncmp(out.data, CASES[i].line, strlen(CASES[i].line)), 0);
+    bool allows = strstr(out.data, "\r\nAllow: GET\r\n") != NULL;
+    assert_int_equal(allows, CASES[i].status == 405); /* RFC 9110 section 15.5.6: a 405 must */
+  }
+  sdb_buffer_free(&out);
+}
+
 static void an_origin_is_of_the_same_host_by_name_and_port(void **state) {
   static const struct {
     const char *origin, *host;
@@ -339,6 +392,7 @@ int main(void) {
       cmocka_unit_test(heads_get_their_status),
       cmocka_unit_test(path_query_and_credentials_are_told_apart),
       cmocka_unit_test(a_head_is_found_wherever_it_is_cut),
+      cmocka_unit_test(a_head_may_be_no_more_than_its_end),
       cmocka_unit_test(bytes_that_no_head_has_are_seen_at_once),
       cmocka_unit_test(the_subprotocol_is_found_in_the_list),
       cmocka_unit_test(offers_of_compression_are_met_or_passed_over),
@@ -346,6 +400,7 @@ int main(void) {
       cmocka_unit_test(base64_is_as_the_rfc_has_it),
       cmocka_unit_test(the_answer_says_what_was_agreed),
       cmocka_unit_test(a_response_closes_the_connection),
+      cmocka_unit_test(a_response_has_the_words_of_its_status),
       cmocka_unit_test(an_origin_is_of_the_same_host_by_name_and_port),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

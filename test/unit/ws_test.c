@@ -617,10 +617,16 @@ static void close_frames_carry_code_and_reason(void **state) {
   assert_memory_equal(frame, "\x88\x04\x11\x31no", 6);
   assert_int_equal(sdb_ws_close_frame(SDB_WS_CODE_NONE, sdb_slice_of("no"), frame), 2);
   assert_memory_equal(frame, "\x88\x00", 2);
+  assert_int_equal(sdb_ws_close_frame(0, sdb_slice_of("no"), frame), 2);
+  assert_memory_equal(frame, "\x88\x00", 2);
+  assert_int_equal(sdb_ws_close_frame(1000, (sdb_slice){NULL, 0}, frame), 4);
+  assert_memory_equal(frame, "\x88\x02\x03\xe8", 4);
   memset(reason, 'x', sizeof(reason));
   memcpy(reason + 121, "\xe2\x82\xac", 3); /* does not fit in 123 bytes: cut before it */
   assert_int_equal(sdb_ws_close_frame(1000, sdb_slice_make(reason, sizeof(reason)), frame), 125);
   assert_int_equal(frame[1], 2 + 121);
+  memset(reason, 0x80, sizeof(reason)); /* no character to cut at */
+  assert_int_equal(sdb_ws_close_frame(1000, sdb_slice_make(reason, sizeof(reason)), frame), 4);
 }
 
 static void a_run_of_frames_is_taken_apart(void **state) {
