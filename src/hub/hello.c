@@ -269,7 +269,7 @@ static void answer(sdb_peer *peer, const sdb_wire_message *message, uint64_t now
 /* Whether the hello can be answered now; else it waits, or the peer was closed. */
 static bool is_answerable(sdb_peer *peer, uint64_t now_ms) {
   bool failed = false;
-  if (!peer->user || peer->authenticating) return false;
+  if (peer->authenticating) return false;
   if (sdb_user_is_fresh(peer->user, now_ms, &failed)) return true;
   if (failed) sdb_hub_close_peer(peer, SDB_CLOSE_OVERLOADED, "out of memory");
   return false;

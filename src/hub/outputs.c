@@ -227,7 +227,8 @@ void sdb_hub_free_op(sdb_hub *hub, sdb_op *op) {
     sdb_page_op *page = (sdb_page_op *)(void *)op;
     sdb_buffer_free(&page->page.memory);
     sdb_user_release(page->user);
-  } else if (op->kind == SDB_OP_OBJECT) {
+  } else {
+    SDB_ASSERT(op->kind == SDB_OP_OBJECT);
     sdb_object_op *object = (sdb_object_op *)(void *)op;
     sdb_buffer_free(&object->object.memory);
     sdb_user_release(object->user);

@@ -44,9 +44,9 @@ static sdb_hub_partial *create(sdb_user *user, const sdb_request *request, uint6
 
 static void leave_dirty(sdb_hub_partial *partial) {
   sdb_hub_partial **at = &partial->user->hub->dirty;
-  while (*at && *at != partial)
+  while (*at != partial)
     at = &(*at)->dirty_next;
-  if (*at) *at = partial->dirty_next;
+  *at = partial->dirty_next;
   partial->dirty = false;
 }
 
@@ -274,7 +274,6 @@ void sdb_partials_emit(sdb_hub *hub) {
 }
 
 void sdb_partials_catch_up(sdb_peer *peer) {
-  if (!peer->user) return;
   for (sdb_hub_partial *partial = peer->user->partials; partial; partial = partial->next) {
     emission e = {.partial = partial};
     show(&e, peer);

@@ -81,12 +81,10 @@ static void free_user(sdb_user *user) {
   sdb_hub *hub = user->hub;
   SDB_ASSERT(!user->peers && !user->partials && !user->waiting);
   sdb_user **at = bucket_of(hub, user->hash);
-  while (*at && *at != user)
+  while (*at != user)
     at = &(*at)->hash_next;
-  if (*at) {
-    *at = user->hash_next;
-    hub->users_count--;
-  }
+  *at = user->hash_next;
+  hub->users_count--;
   sdb_mem_free(hub->mem, user->overwrites);
   sdb_mem_free(hub->mem, user->heads);
   sdb_mem_free(hub->mem, user);

@@ -60,9 +60,6 @@ static void count_outcome(sdb_hub_stats *stats, const sdb_write_op *op) {
   case SDB_REJECTED:
     stats->pushes_rejected++;
     break;
-  case SDB_INVALID_OBJECT:
-    stats->pushes_invalid++;
-    break;
   default:
     stats->pushes_unavailable++;
     break;

@@ -405,6 +405,19 @@ static void a_fetch_is_answered_with_the_newest_of_the_range_and_a_synced(void *
   harness_free(h);
 }
 
+static void a_fetch_from_beyond_the_head_brings_nothing(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *d = device_ready(h, "ada");
+  uuid_text id;
+  store_notes(d, 1, &id);
+  uuid_text beyond = id_of_seq(seq_of(id.text) + 5);
+  fetch(d, beyond.text, NULL, ",\"limit\":9");
+  take_synced(d, "note", beyond.text, "", false);
+  assert_silent(d);
+  harness_free(h);
+}
+
 static void a_fetch_gives_what_is_now_removes_too(void **state) {
   (void)state;
   harness *h = harness_make();
@@ -443,6 +456,8 @@ static void a_fetch_that_is_wrong_is_answered_with_an_error(void **state) {
       {"{\"store\":\"note\",\"limit\":-1}", "bad_message"},
       {"{\"store\":\"note\",\"limit\":\"1\"}", "bad_message"},
       {"{\"store\":\"note\",\"limit\":1,\"before\":\"x\"}", "bad_message"},
+      {"{\"store\":\"note\",\"limit\":1,\"after\":\"01974f63-6abc-7000-8107-66e6c9a45dda\"}",
+          "bad_message"},
       {"{\"store\":\"note\",\"limit\":1,\"before\":\"01974f63-6abc-7000-8107-66e6c9a45dda\"}",
           "bad_message"},
   };
@@ -557,6 +572,7 @@ int main(void) {
       cmocka_unit_test(a_page_is_read_again_when_too_much_was_overwritten_meanwhile),
       cmocka_unit_test(a_device_that_greets_while_the_note_is_full_waits_and_gets_all),
       cmocka_unit_test(a_fetch_is_answered_with_the_newest_of_the_range_and_a_synced),
+      cmocka_unit_test(a_fetch_from_beyond_the_head_brings_nothing),
       cmocka_unit_test(a_fetch_gives_what_is_now_removes_too),
       cmocka_unit_test(a_fetch_of_more_than_a_page_is_answered_whole_up_to_the_limit_of_limits),
       cmocka_unit_test(a_fetch_that_is_wrong_is_answered_with_an_error),

@@ -124,6 +124,10 @@ static void a_hello_that_is_none_closes_with_4400_and_says_why(void **state) {
       {",\"data\":{\"syncStatus\":[]}", "syncStatus"},
       {",\"data\":{\"syncStatus\":{\"note\":\"yesterday\"}}", "UUID"},
       {",\"data\":{\"syncStatus\":{\"note\":7}}", "UUID"},
+      {",\"data\":{\"syncStatus\":{\"note\":7,\"account\":null},\"window\":{\"note\":7}}", "UUID"},
+      {",\"data\":{\"syncStatus\":{},\"missing\":{\"note\":[{\"after\":7,\"before\":"
+       "\"01974f63-6abc-7000-8107-66e6c9a45dda\"}]}}",
+          "missing"},
       {",\"data\":{\"syncStatus\":{},\"missing\":[]}", "missing"},
       {",\"data\":{\"syncStatus\":{},\"missing\":{\"note\":{}}}", "missing"},
       {",\"data\":{\"syncStatus\":{},\"missing\":{\"note\":[7]}}", "missing"},
@@ -166,6 +170,7 @@ static void what_comes_behind_the_hello_waits_for_its_answer_and_is_carried_out_
   harness *h = harness_make();
   device *d = device_connect(h, "ada");
   say(d, HELLO);
+  assert_false(sdb_hub_wants_input(d->peer)); /* so that there is not much */
   push_note(d, "one", 1);
   push_note(d, "two", 2);
   say(d, "{\"type\":\"ping\"}");
@@ -510,6 +515,59 @@ static void missing_ranges_that_overlap_are_joined_so_that_each_event_is_sent_on
   harness_free(h);
 }
 
+static void missing_ranges_of_several_stores_are_sent_newest_first(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *writer = device_ready(h, "ada");
+  uuid_text notes[4];
+  uuid_text chats[4];
+  for (unsigned i = 0; i < 4; i++) {
+    notes[i] = note_stored(writer, fmt("%u", i), i + 1);
+    say(writer, "{\"type\":\"update\",\"data\":{\"store\":\"chatMessage\",\"object\":"
+                "{\"role\":\"user\",\"message\":\"\"}}}");
+    settle(h);
+    chats[i] = keep_id(text_of(take(writer, "update"), "id"));
+  }
+  json_t *hello;
+  device *d = device_with(h,
+      fmt("\"syncStatus\":{\"note\":\"%s\",\"chatMessage\":\"%s\"},\"missing\":{"
+          "\"note\":[%s,%s],\"chatMessage\":[%s]}",
+          notes[3].text, chats[3].text, range_of(NULL, notes[1].text),
+          range_of(notes[1].text, notes[3].text), range_of(NULL, chats[1].text)),
+      &hello);
+  take_synced(d, "account", "", "", false);
+  take_synced(d, "chatMessage", chats[3].text, "", false);
+  take_synced(d, "note", notes[3].text, "", false);
+  take_note(d, "2");
+  take_synced(d, "note", notes[1].text, notes[3].text, false);
+  assert_string_equal(text_of(take(d, "update"), "id"), chats[0].text);
+  take_synced(d, "chatMessage", "", chats[1].text, false);
+  take_note(d, "0");
+  take_synced(d, "note", "", notes[1].text, false);
+  assert_silent(d);
+  harness_free(h);
+}
+
+/* The range of another database may stand behind one that was all right so far. */
+static void a_missing_range_that_resets_its_store_makes_all_of_it_new(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  notes n = eight_notes(h);
+  json_t *hello;
+  device *d = device_with(h,
+      fmt("\"syncStatus\":{\"note\":\"%s\"},\"missing\":{\"note\":[%s,%s]}", n.id[7].text,
+          range_of(n.id[1].text, n.id[4].text),
+          range_of(NULL, "01974f63-6abc-7000-8107-66e6c9a45dda")),
+      &hello);
+  assert_true(is_reset(hello, "note"));
+  skip_others(d);
+  for (unsigned i = 8; i-- > 0;)
+    take_note(d, fmt("%u", i));
+  take_synced(d, "note", "", "", false);
+  assert_silent(d);
+  harness_free(h);
+}
+
 static void ranges_that_touch_are_two_ranges(void **state) {
   (void)state;
   harness *h = harness_make();
@@ -686,6 +744,24 @@ static void a_window_that_holds_all_there_is_leaves_nothing_missing(void **state
   harness_free(h);
 }
 
+static void a_window_of_null_or_beyond_32_bits_is_none(void **state) {
+  (void)state;
+  static const char *const WINDOWS[] = {"null", "4294967296", "18446744073709551615"};
+  harness *h = harness_make();
+  eight_notes(h);
+  for (size_t i = 0; i < SDB_COUNT_OF(WINDOWS); i++) {
+    json_t *hello;
+    device *d =
+        device_with(h, fmt("\"syncStatus\":{},\"window\":{\"note\":%s}", WINDOWS[i]), &hello);
+    skip_others(d);
+    for (unsigned note = 8; note-- > 0;)
+      take_note(d, fmt("%u", note));
+    take_synced(d, "note", "", "", false);
+    assert_silent(d);
+  }
+  harness_free(h);
+}
+
 static void a_window_of_none_sends_none(void **state) {
   (void)state;
   harness *h = harness_make();
@@ -796,6 +872,8 @@ int main(void) {
       cmocka_unit_test(a_device_that_reads_on_past_the_horizon_is_sent_back_to_be_reset),
       cmocka_unit_test(missing_ranges_are_sent_after_what_is_new_newest_first_both_ends_exclusive),
       cmocka_unit_test(missing_ranges_that_overlap_are_joined_so_that_each_event_is_sent_once),
+      cmocka_unit_test(missing_ranges_of_several_stores_are_sent_newest_first),
+      cmocka_unit_test(a_missing_range_that_resets_its_store_makes_all_of_it_new),
       cmocka_unit_test(ranges_that_touch_are_two_ranges),
       cmocka_unit_test(a_missing_range_above_the_head_is_part_of_what_is_new),
       cmocka_unit_test(a_reversed_missing_range_closes_with_4400),
@@ -805,6 +883,7 @@ int main(void) {
       cmocka_unit_test(as_many_missing_ranges_as_allowed_are_and_one_more_closes_with_4400),
       cmocka_unit_test(a_window_sends_the_newest_and_leaves_the_rest_missing),
       cmocka_unit_test(a_window_that_holds_all_there_is_leaves_nothing_missing),
+      cmocka_unit_test(a_window_of_null_or_beyond_32_bits_is_none),
       cmocka_unit_test(a_window_of_none_sends_none),
       cmocka_unit_test(a_window_counts_over_all_ranges_of_its_store),
       cmocka_unit_test(singular_stores_come_first_with_their_one_event),

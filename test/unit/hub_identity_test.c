@@ -101,6 +101,89 @@ static void a_name_that_is_too_long_is_no_identity(void **state) {
   harness_free(h);
 }
 
+static void a_token_is_waited_for_although_the_user_is_known_and_read(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *d = device_connect(h, "ada");
+  flush(h); /* the user is asked for, by the upgrade's name */
+  say(d, TOKEN_HELLO);
+  drain(h);
+  store(h); /* and is there */
+  settle(h);
+  assert_silent(d);
+  identify(d, "ada", 0);
+  settle(h);
+  skip_catch_up(d);
+  assert_silent(d);
+  harness_free(h);
+}
+
+static void a_token_answered_when_the_peer_is_being_closed_changes_nothing(void **state) {
+  (void)state;
+  sdb_limits limits = sdb_limits_default();
+  limits.message_bytes_max = 300;
+  harness *h = harness_with(&limits);
+  device *d = device_connect(h, "");
+  say(d, TOKEN_HELLO);
+  drain(h);
+  assert_int_equal(d->authenticate, 1);
+  for (unsigned i = 0; i < 10 && !d->closed; i++) {
+    push_note(d, "too much", i);
+    drain(h);
+  }
+  assert_closed(d, 1013);
+  identify(d, "ada", 0);
+  settle(h);
+  assert_silent(d);
+  sdb_hub_stats stats;
+  sdb_hub_stats_get(h->hub, &stats);
+  assert_int_equal(stats.users, 0);
+  harness_free(h);
+}
+
+static void a_token_is_not_asked_about_when_the_peer_was_closed_in_the_same_turn(void **state) {
+  (void)state;
+  sdb_limits limits = sdb_limits_default();
+  limits.message_bytes_max = 300;
+  harness *h = harness_with(&limits);
+  device *d = device_connect(h, "");
+  say(d, TOKEN_HELLO);
+  for (unsigned i = 0; i < 10; i++)
+    push_note(d, "too much", i);
+  assert_closed(d, 1013);
+  assert_int_equal(d->authenticate, 0);
+  harness_free(h);
+}
+
+static void of_several_that_expire_each_has_its_own_time(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *devices[3];
+  for (unsigned i = 0; i < 3; i++) {
+    devices[i] = device_connect(h, "");
+    say(devices[i], TOKEN_HELLO);
+    drain(h);
+    identify(devices[i], "ada", START_MS + 1000 * (i + 1));
+  }
+  settle(h);
+  device *silent = device_connect(h, "bob");
+  h->now_ms = START_MS + 1000;
+  sdb_hub_on_timer(h->hub, h->now_ms); /* the first is closed, and stays until its socket is */
+  assert_int_equal(sdb_hub_deadline_ms(h->hub), START_MS + 2000);
+  h->now_ms = START_MS + 2000;
+  sdb_hub_on_timer(h->hub, h->now_ms);
+  assert_int_equal(sdb_hub_deadline_ms(h->hub), START_MS + 3000);
+  drain(h);
+  assert_int_equal(devices[0]->closed, 4401);
+  assert_int_equal(devices[1]->closed, 4401);
+  assert_int_equal(devices[2]->closed, 0);
+  disconnect(devices[2]);
+  sdb_hub_on_timer(h->hub, START_MS + 3000);
+  assert_int_equal(sdb_hub_deadline_ms(h->hub), START_MS + 5000); /* of the hello */
+  assert_open(silent);
+  harness_free(h);
+}
+
 static void a_token_answered_after_the_peer_is_gone_harms_nobody(void **state) {
   (void)state;
   harness *h = harness_make();
@@ -276,6 +359,10 @@ int main(void) {
       cmocka_unit_test(a_refused_token_closes_with_4401_and_nothing_else_is_said),
       cmocka_unit_test(no_identity_and_no_token_closes_with_4401),
       cmocka_unit_test(a_name_that_is_too_long_is_no_identity),
+      cmocka_unit_test(a_token_is_waited_for_although_the_user_is_known_and_read),
+      cmocka_unit_test(a_token_answered_when_the_peer_is_being_closed_changes_nothing),
+      cmocka_unit_test(a_token_is_not_asked_about_when_the_peer_was_closed_in_the_same_turn),
+      cmocka_unit_test(of_several_that_expire_each_has_its_own_time),
       cmocka_unit_test(a_token_answered_after_the_peer_is_gone_harms_nobody),
       cmocka_unit_test(an_identity_ends_when_it_expires),
       cmocka_unit_test(auth_renews_an_identity),

@@ -237,6 +237,24 @@ static void a_hub_without_memory_is_not_made(void **state) {
   }
 }
 
+static void a_hub_takes_with_it_who_is_connected_and_what_was_not_taken(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *d = device_ready(h, "ada"), *closing = device_ready(h, "ada");
+  say(d, "{\"type\":\"ping\"}");
+  say(closing, "nonsense");
+  push_note(d, "x", 1);
+  flush(h);
+  store(h);
+  sdb_request put = {.user = {"ada", 3}, .store = NOTE, .object = {"[]", 2}};
+  assert_true(sdb_hub_request(h->hub, &put, h->now_ms));
+  d->peer = closing->peer = NULL;
+  sdb_hub_destroy(h->hub);
+  h->hub = NULL;
+  sdb_hub_destroy(NULL);
+  harness_free(h); /* which finds nothing left */
+}
+
 static void a_hub_of_no_stores_or_too_many_is_not_made(void **state) {
   (void)state;
   harness *h = harness_begin();
@@ -258,6 +276,7 @@ int main(void) {
       cmocka_unit_test(a_request_without_memory_is_refused_or_done_and_nothing_leaks),
       cmocka_unit_test(a_partial_without_memory_is_refused_or_done_and_nothing_leaks),
       cmocka_unit_test(a_hub_without_memory_is_not_made),
+      cmocka_unit_test(a_hub_takes_with_it_who_is_connected_and_what_was_not_taken),
       cmocka_unit_test(a_hub_of_no_stores_or_too_many_is_not_made),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -442,7 +442,111 @@ static void partials_of_other_users_are_nobodys_business(void **state) {
   harness_free(h);
 }
 
+static void a_commit_before_the_id_is_reserved_is_refused_and_may_come_again(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *d = device_ready(h, "ada");
+  begin_partial(h, 1, "{\"text\":\"a\"}");
+  change_partial(h, 1, SDB_REQUEST_PARTIAL_COMMIT, "");
+  drain(h);
+  assert_non_null(strstr(take_done(h, SDB_CONFLICT)->message, "not reserved yet"));
+  settled_done(h, SDB_OK); /* of the begin */
+  change_partial(h, 1, SDB_REQUEST_PARTIAL_COMMIT, "");
+  settled_done(h, SDB_OK);
+  forget_messages(d);
+  harness_free(h);
+}
+
+static void what_is_asked_of_a_partial_that_is_being_given_up_is_refused(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *d = device_ready(h, "ada");
+  begin_partial(h, 1, "{\"text\":\"a\"}");
+  change_partial(h, 1, SDB_REQUEST_PARTIAL_ABORT, ""); /* goes once its id is there */
+  append_partial(h, 1, "text", "b");
+  drain(h);
+  take_done(h, SDB_OK);
+  take_done(h, SDB_CLOSED);
+  settled_done(h, SDB_OK);
+  assert_silent(d);
+  harness_free(h);
+}
+
+static void a_partial_that_goes_leaves_those_that_changed_with_it(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *d = device_ready(h, "ada");
+  uuid_text ids[3];
+  for (unsigned i = 0; i < 3; i++) {
+    ids[i] = begun(h, i, "{\"text\":\"\"}");
+    take_whole(d, ids[i].text, "");
+  }
+  for (unsigned i = 0; i < 3; i++)
+    append_partial(h, i, "text", "x");
+  change_partial(h, 1, SDB_REQUEST_PARTIAL_ABORT, "");
+  settle(h);
+  assert_string_equal(text_of(take(d, "remove"), "id"), ids[1].text);
+  take_whole(d, ids[2].text, "x");
+  take_whole(d, ids[0].text, "x");
+  assert_silent(d);
+  harness_free(h);
+}
+
+static void a_partial_given_up_is_not_told_to_who_is_being_closed(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *d = device_ready(h, "ada"), *other = device_ready(h, "ada");
+  uuid_text id = begun(h, 1, "{\"text\":\"\"}");
+  take_whole(d, id.text, "");
+  take_whole(other, id.text, "");
+  say(d, HELLO); /* a second: the hub closes it */
+  change_partial(h, 1, SDB_REQUEST_PARTIAL_ABORT, "");
+  settle(h);
+  assert_closed(d, 4400);
+  assert_string_equal(text_of(take(other, "remove"), "id"), id.text);
+  harness_free(h);
+}
+
+static void a_partial_may_have_a_field_without_a_name(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *d = device_ready(h, "ada");
+  uuid_text id = begun(h, 1, "{\"\":1,\"text\":\"a\"}");
+  json_t *data = take(d, "partial");
+  assert_string_equal(text_of(data, "id"), id.text);
+  assert_int_equal(json_integer_value(json_object_get(object_of(data), "")), 1);
+  harness_free(h);
+}
+
 /* ---- slow readers ---- */
+
+/* What it was sent last is not all there was when the field changed: it cannot go on by appends. */
+static void a_slow_reader_gets_the_whole_when_another_field_grew_meanwhile(void **state) {
+  (void)state;
+  sdb_limits limits = sdb_limits_default();
+  limits.output_soft_bytes = 300;
+  harness *h = harness_with(&limits);
+  device *slow = device_appending(h, "ada");
+  uuid_text id = begun(h, 1, "{\"title\":\"\",\"text\":\"\"}");
+  take_whole(slow, id.text, "");
+  slow->stuck = true;
+  slow->unread = limits.output_soft_bytes;
+  settle(h);
+  appended(h, 1, "not sent ");
+  append_partial(h, 1, "title", "T");
+  settled_done(h, SDB_OK);
+  assert_silent(slow);
+  slow->stuck = false;
+  settle(h);
+  json_t *object = object_of(take(slow, "partial"));
+  assert_string_equal(text_of(object, "text"), "not sent ");
+  assert_string_equal(text_of(object, "title"), "T");
+  append_partial(h, 1, "title", "!");
+  settle(h);
+  take_append(slow, id.text, "title", "!");
+  assert_silent(slow);
+  harness_free(h);
+}
 
 static void a_slow_reader_gets_one_append_for_all_it_was_not_sent(void **state) {
   (void)state;
@@ -581,6 +685,12 @@ int main(void) {
       cmocka_unit_test(a_user_has_at_most_so_many_partials),
       cmocka_unit_test(a_singular_store_has_no_partials),
       cmocka_unit_test(partials_of_other_users_are_nobodys_business),
+      cmocka_unit_test(a_commit_before_the_id_is_reserved_is_refused_and_may_come_again),
+      cmocka_unit_test(what_is_asked_of_a_partial_that_is_being_given_up_is_refused),
+      cmocka_unit_test(a_partial_that_goes_leaves_those_that_changed_with_it),
+      cmocka_unit_test(a_partial_given_up_is_not_told_to_who_is_being_closed),
+      cmocka_unit_test(a_partial_may_have_a_field_without_a_name),
+      cmocka_unit_test(a_slow_reader_gets_the_whole_when_another_field_grew_meanwhile),
       cmocka_unit_test(a_slow_reader_gets_one_append_for_all_it_was_not_sent),
       cmocka_unit_test(what_was_folded_is_not_sent_after_the_update_that_ends_it),
       cmocka_unit_test(bytes_to_a_device_that_accepts_appends_are_linear_in_the_length),

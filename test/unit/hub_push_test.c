@@ -634,6 +634,24 @@ static void when_the_storage_fails_every_push_is_unavailable_and_may_be_tried_ag
   harness_free(h);
 }
 
+static void a_remove_refused_in_a_commit_that_fails_is_unavailable(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *d = device_ready(h, "ada");
+  say(d, "{\"type\":\"update\",\"data\":{\"store\":\"chatMessage\",\"object\":"
+         "{\"role\":\"user\",\"message\":\"keep\"}}}");
+  settle(h);
+  uuid_text id = keep_id(text_of(take(d, "update"), "id"));
+  remove_object(d, id.text, 1);
+  sdb_memory_storage_fail_commits(h->storage, 1);
+  settle(h);
+  take_error(d, "unavailable");
+  remove_object(d, id.text, 1);
+  settle(h);
+  assert_string_equal(text_of(take_error(d, "rejected"), "message"), "This one stays!");
+  harness_free(h);
+}
+
 /* ---- limits ---- */
 
 static void pushes_over_the_rate_are_limited_and_those_within_it_are_stored(void **state) {
@@ -928,6 +946,7 @@ int main(void) {
       cmocka_unit_test(
           a_push_again_of_what_changed_since_gives_the_object_as_it_is_with_its_client_id),
       cmocka_unit_test(when_the_storage_fails_every_push_is_unavailable_and_may_be_tried_again),
+      cmocka_unit_test(a_remove_refused_in_a_commit_that_fails_is_unavailable),
       cmocka_unit_test(pushes_over_the_rate_are_limited_and_those_within_it_are_stored),
       cmocka_unit_test(who_goes_on_at_twice_the_rate_is_closed_with_4429_and_not_who_keeps_to_it),
       cmocka_unit_test(wrong_messages_count_too),

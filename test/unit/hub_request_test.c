@@ -275,9 +275,46 @@ static void a_change_that_the_storage_fails_is_unavailable_and_told_to_nobody(vo
   harness_free(h);
 }
 
+static void an_object_that_is_nested_too_deep_is_refused(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  char deep[300] = "{\"text\":\"\",\"deep\":";
+  size_t at = strlen(deep);
+  memset(deep + at, '[', 70);
+  memset(deep + at + 70, ']', 70);
+  deep[at + 140] = '}';
+  put(h, "ada", NOTE, deep);
+  settled_done(h, SDB_BAD_JSON);
+  begin_partial(h, 1, deep);
+  settled_done(h, SDB_BAD_JSON);
+  harness_free(h);
+}
+
+/* There is one object in a singular store: whatever id is named, it is replaced. */
+static void a_put_in_a_singular_store_needs_no_id_and_minds_none(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  put(h, "ada", ACCOUNT, "{\"name\":\"Ada\"}");
+  sdb_uuid id = settled_done(h, SDB_OK)->id;
+  replace(h, ACCOUNT, id, "{\"name\":\"Ada L.\"}");
+  record *r = settled_done(h, SDB_OK);
+  assert_false(sdb_uuid_equal(r->id, id));
+  ask(h,
+      &(sdb_request){.kind = SDB_REQUEST_SINGULAR, .user = sdb_slice_of("ada"), .store = ACCOUNT});
+  r = settled_done(h, SDB_OK);
+  assert_int_equal(r->rows, 1);
+  assert_non_null(strstr(r->row[0], "Ada L."));
+  harness_free(h);
+}
+
 static void a_request_for_nobody_or_no_store_is_refused(void **state) {
   (void)state;
   harness *h = harness_make();
+  char name[SDB_USER_NAME_MAX + 2];
+  memset(name, 'a', sizeof(name));
+  name[sizeof(name) - 1] = 0;
+  put(h, name, NOTE, "{\"text\":\"x\"}");
+  settled_done(h, SDB_INVALID_ARGUMENT);
   put(h, "", NOTE, "{\"text\":\"x\"}");
   settled_done(h, SDB_INVALID_ARGUMENT);
   put(h, "ada", STORES_COUNT, "{\"text\":\"x\"}");
@@ -299,6 +336,8 @@ int main(void) {
       cmocka_unit_test(requests_that_wait_for_the_user_are_done_in_order),
       cmocka_unit_test(requests_of_a_user_who_cannot_be_read_are_unavailable),
       cmocka_unit_test(a_change_that_the_storage_fails_is_unavailable_and_told_to_nobody),
+      cmocka_unit_test(an_object_that_is_nested_too_deep_is_refused),
+      cmocka_unit_test(a_put_in_a_singular_store_needs_no_id_and_minds_none),
       cmocka_unit_test(a_request_for_nobody_or_no_store_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
