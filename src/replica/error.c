@@ -61,6 +61,7 @@ void sdb_replica_on_error(sdb_replica *replica, const sdb_wire_message *message,
     if (store >= 0) replica->stores[store].fetching = false;
     sdb_text_copy(
         replica->link.problem, sizeof(replica->link.problem), sdb_slice_of(error.message));
+    sdb_link_blank_controls(replica->link.problem);
     replica->status_due = true;
     return;
   }

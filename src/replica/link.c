@@ -259,8 +259,7 @@ static const char *words_for(unsigned code) {
   }
 }
 
-/* A peer's words may hold anything; what is shown and logged is one line of text. */
-static void blank_controls(char *text) {
+void sdb_link_blank_controls(char *text) {
   for (unsigned char *at = (unsigned char *)text; *at; at++) {
     bool c1 = at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0; /* U+0080 to U+009F */
     if (*at < 0x20 || *at == 0x7F) *at = ' ';
@@ -280,7 +279,7 @@ static void set_problem(
     if (words) sdb_text_append(text, capacity, sdb_slice_of(": "));
     if (words) sdb_text_append(text, capacity, reason);
   }
-  blank_controls(text);
+  sdb_link_blank_controls(text);
 }
 
 void sdb_replica_on_closed(

@@ -327,6 +327,8 @@ void sdb_link_init(sdb_replica *replica);
 void sdb_link_advance(sdb_replica *replica, uint64_t now_ms);
 /* Ends the connection from our side, and tries again later. */
 void sdb_link_drop(sdb_replica *replica, unsigned code, const char *problem, uint64_t now_ms);
+/* A peer's words may hold anything; what is shown and logged is one line of text. */
+void sdb_link_blank_controls(char *text);
 uint64_t sdb_link_deadline_ms(const sdb_replica *replica);
 void sdb_link_on_timer(sdb_replica *replica, uint64_t now_ms);
 sdb_client_phase sdb_link_phase(const sdb_replica *replica);

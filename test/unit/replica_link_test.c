@@ -628,6 +628,8 @@ static void nobody_is_asked_while_offline(void **state) {
   rig *r = rig_with_tokens(false);
   sdb_replica_go_offline(r->replica, r->now_ms);
   rig_pass(r, 3600000);
+  sdb_replica_on_timer(r->replica, r->now_ms);
+  rig_drain(r);
   assert_int_equal(r->asked, 1);
   give_token(r, "kept", 0);
   assert_int_equal(r->connects, 0);
@@ -650,6 +652,75 @@ static void one_who_has_only_his_token_waits_for_another_when_it_is_refused(void
   sdb_replica_go_online(r->replica, r->now_ms); /* somebody wants it tried all the same */
   rig_drain(r);
   assert_int_equal(r->connects, 3);
+}
+
+static void online_asks_for_another_token_than_the_one_that_was_refused(void **state) {
+  (void)state;
+  rig *r = rig_with_tokens(false);
+  give_token(r, "bad", 0);
+  open_line(r);
+  close_line(r, SDB_CLOSE_UNAUTHORIZED, "");
+  assert_int_equal(r->asked, 2);
+  for (int i = 0; i < 2; i++) { /* the second time while it is waited for */
+    sdb_replica_go_online(r->replica, r->now_ms);
+    rig_drain(r);
+    assert_int_equal(phase_of(r), SDB_CLIENT_CONNECTING);
+    assert_int_equal(r->asked, 3);
+    assert_int_equal(r->connects, 1);
+  }
+  give_token(r, "good", 0);
+  assert_string_equal(r->token, "good");
+  go_live(r);
+  rig_free(r);
+}
+
+static void a_second_refusal_a_while_later_is_asked_about_at_once(void **state) {
+  (void)state;
+  rig *r = rig_with_tokens(false);
+  give_token(r, "bad", 0);
+  close_line(r, SDB_CLOSE_UNAUTHORIZED, "");
+  assert_int_equal(r->asked, 2);
+  give_token(r, "bad too", 0);
+  rig_pass(r, 29999); /* on its way all the time */
+  r->now_ms += 2;
+  close_line(r, SDB_CLOSE_UNAUTHORIZED, "");
+  assert_int_equal(r->asked, 3);
+  assert_int_equal(r->refused, 2);
+  rig_free(r);
+}
+
+static void a_token_that_comes_while_connecting_is_shown_once(void **state) {
+  (void)state;
+  for (int in_hello = 0; in_hello < 2; in_hello++) {
+    rig *r = rig_with_tokens(in_hello == 1);
+    give_token(r, "old", 0);
+    give_token(r, "new", 0);
+    open_line(r);
+    json_t *hello = sent(r, "client_hello");
+    if (in_hello) {
+      assert_string_equal(text_of(hello, "token"), "new");
+    } else {
+      assert_null(json_object_get(hello, "token"));
+      assert_string_equal(text_of(sent(r, "auth"), "token"), "new");
+    }
+    assert_nothing_sent(r);
+    rig_free(r);
+  }
+}
+
+/* ---- what is said of it ---- */
+
+static void what_a_server_says_is_shown_as_one_line_of_text(void **state) {
+  rig *r = *state;
+  close_line(r, SDB_CLOSE_LOST,
+      "a\tb\n\x7F\xC2\x85"
+      "c\xC2\xA9");
+  assert_string_equal(rig_status(r).problem, "the connection ended: a b    c\xC2\xA9");
+  rig_pass(r, 500);
+  go_live(r);
+  tell(r, "{\"type\":\"error\",\"data\":{\"code\":\"rate_limited\",\"message\":"
+          "\"not\\nnow\\u0085\\u001b[2J\"}}");
+  assert_string_equal(rig_status(r).problem, "not now   [2J");
 }
 
 #define ON_RIG(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -693,6 +764,10 @@ int main(void) {
       ON_RIG(without_memory_for_a_new_token_the_old_one_stays),
       cmocka_unit_test(nobody_is_asked_while_offline),
       ON_RIG(one_who_has_only_his_token_waits_for_another_when_it_is_refused),
+      cmocka_unit_test(online_asks_for_another_token_than_the_one_that_was_refused),
+      cmocka_unit_test(a_second_refusal_a_while_later_is_asked_about_at_once),
+      cmocka_unit_test(a_token_that_comes_while_connecting_is_shown_once),
+      ON_RIG(what_a_server_says_is_shown_as_one_line_of_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
