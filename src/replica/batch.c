@@ -22,7 +22,6 @@ static sdb_batch *open_batch(sdb_replica *replica) {
 }
 
 void sdb_batch_free(sdb_replica *replica, sdb_batch *batch) {
-  if (!batch) return;
   SDB_ASSERT(!batch->calls);
   sdb_arena_free(&batch->arena);
   sdb_mem_free(replica->mem, batch->commit.changes);

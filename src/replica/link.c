@@ -353,7 +353,7 @@ uint64_t sdb_link_deadline_ms(const sdb_replica *replica) {
 static void on_open_timer(sdb_replica *replica, uint64_t now_ms) {
   sdb_link *link = &replica->link;
   if (open_deadline_ms(link) > now_ms) return;
-  if (!link->heard && !link->brief) {
+  if (!link->heard) {
     sdb_hello_on_silence(replica);
   } else if (link->pinged) {
     sdb_link_drop(replica, SDB_CLOSE_LOST, "the server went silent", now_ms);

@@ -13,8 +13,8 @@
 
 static void init_stores(sdb_replica *replica) {
   const sdb_replica_options *options = &replica->options;
-  uint32_t share = SDB_REPLICA_RANGES_MAX / (uint32_t)options->stores_count;
-  replica->ranges_max = share < 2 ? 2 : share;
+  _Static_assert(SDB_REPLICA_RANGES_MAX / SDB_REPLICA_STORES_MAX >= 2, "what ranges.c needs");
+  replica->ranges_max = SDB_REPLICA_RANGES_MAX / (uint32_t)options->stores_count;
   for (size_t i = 0; i < options->stores_count; i++) {
     sdb_replica_store *store = &replica->stores[i];
     store->singular = sdb_store_type_of(options->stores[i]) == SDB_STORE_SINGULAR;
@@ -290,7 +290,7 @@ static void hear(sdb_replica *replica, sdb_wire_type type, uint64_t now_ms) {
   if (link->heard) return;
   link->heard = true;
   replica->send_due = true;
-  if (type != SDB_WIRE_SERVER_HELLO && !link->greeted) sdb_hello_on_silence(replica);
+  if (type != SDB_WIRE_SERVER_HELLO) sdb_hello_on_silence(replica);
 }
 
 void sdb_replica_on_message(sdb_replica *replica, sdb_slice text, uint64_t now_ms) {

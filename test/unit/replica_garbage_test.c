@@ -231,6 +231,36 @@ static void a_partial_may_become_as_large_as_a_megabyte_and_no_larger(void **sta
   free(message);
 }
 
+static void a_partial_that_says_nothing_new_stays_as_it_is(void **state) {
+  rig *r = *state;
+  tell(r, PARTIAL(ID("50"), "\"object\":{\"text\":\"a\"}"));
+  size_t changes = r->changes;
+  tell(r, PARTIAL(ID("50"), "\"of a later version\":{}"));
+  assert_int_equal(r->changes, changes);
+  tell(r, PARTIAL(ID("50"), "\"append\":{\"text\":\"b\"}"));
+  assert_string_equal(r->object, "{\"text\":\"ab\"}");
+}
+
+static void partials_that_are_too_large_together_are_seen_when_they_are_whole(void **state) {
+  rig *r = *state;
+  const size_t size = 1000000;
+  char *message = malloc(size + 300);
+  assert_non_null(message);
+  for (unsigned i = 1; i <= 20; i++) {
+    int at = sprintf(message,
+        "{\"type\":\"partial\",\"data\":{\"store\":\"note\",\"id\":\"01974f63-6abc-7000-8107-"
+        "%012x\",\"object\":{\"text\":\"",
+        i);
+    memset(message + at, 'x', size);
+    strcpy(message + at + size, "\"}}}");
+    tell(r, message);
+    assert_int_equal(r->removed, i > SDB_REPLICA_PARTIALS_BYTES_MAX / size);
+  }
+  free(message);
+  assert_true(r->connected);
+  assert_int_equal(listed(r), SDB_REPLICA_PARTIALS_BYTES_MAX / size);
+}
+
 static void more_partials_than_are_held_are_seen_when_they_are_whole(void **state) {
   rig *r = *state;
   char message[300];
@@ -313,6 +343,8 @@ int main(void) {
       ON_RIG(a_partial_grows_by_what_is_appended_escapes_and_all),
       ON_RIG(a_partial_that_cannot_take_an_append_is_not_shown_any_more),
       ON_RIG(a_partial_may_become_as_large_as_a_megabyte_and_no_larger),
+      ON_RIG(a_partial_that_says_nothing_new_stays_as_it_is),
+      ON_RIG(partials_that_are_too_large_together_are_seen_when_they_are_whole),
       ON_RIG(more_partials_than_are_held_are_seen_when_they_are_whole),
       ON_RIG(an_event_of_another_store_ends_no_push),
       ON_RIG(the_nil_id_names_no_object_of_an_event_store),

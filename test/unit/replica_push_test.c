@@ -565,6 +565,86 @@ static void a_refused_create_that_was_removed_is_not_asked_about(void **state) {
   assert_in_step(p);
 }
 
+static void a_create_on_its_way_that_is_to_be_removed_is_not_found(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_uuid client_id = phone_note(p, "sent");
+  phone_drain(p); /* it is on the line */
+  assert_int_equal(phone_remove(p, NOTE, client_id), SDB_OK);
+  assert_int_equal(phone_update(p, NOTE, client_id, "{\"text\":\"too late\"}"), SDB_NOT_FOUND);
+  assert_int_equal(phone_remove(p, NOTE, client_id), SDB_NOT_FOUND);
+  until_live(w);
+  assert_int_equal(p->shown_count, 0);
+  assert_in_step(p);
+}
+
+/* ---- what is too much ---- */
+
+static void an_object_over_the_limits_is_refused_here(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  char *object = malloc(SDB_OBJECT_BYTES_MAX + 2);
+  assert_non_null(object);
+  memset(object, ' ', SDB_OBJECT_BYTES_MAX + 1);
+  object[SDB_OBJECT_BYTES_MAX + 1] = 0;
+  memcpy(object, "{\"text\":\"\"}", 11);
+  assert_int_equal(phone_push(p, NOTE, object), SDB_TOO_LARGE);
+  memset(object + 11, 0, 1);
+  assert_int_equal(phone_push(p, NOTE, object), SDB_OK);
+  size_t at = (size_t)sprintf(object, "{\"text\":\"\",\"deep\":");
+  memset(object + at, '[', SDB_OBJECT_DEPTH_MAX);
+  memset(object + at + SDB_OBJECT_DEPTH_MAX, ']', SDB_OBJECT_DEPTH_MAX);
+  strcpy(object + at + 2 * SDB_OBJECT_DEPTH_MAX, "}");
+  assert_int_equal(phone_push(p, NOTE, object), SDB_BAD_JSON);
+  sdb_replica_request unread = {
+      .kind = SDB_REPLICA_PUSH, .store = NOTE, .object = {"{}", SDB_JSON_SIZE_MAX + 1}};
+  assert_false(sdb_replica_request_begin(p->replica, &unread, w->now_ms));
+  free(object);
+  settle_world(w);
+  assert_in_step(p);
+}
+
+static char *large_note(size_t size) {
+  char *object = malloc(size + 32);
+  assert_non_null(object);
+  size_t at = (size_t)sprintf(object, "{\"text\":\"");
+  memset(object + at, 'x', size);
+  strcpy(object + at + size, "\"}");
+  return object;
+}
+
+static void over_the_bytes_of_unsynced_pushes_a_push_is_refused_here(void **state) {
+  world *w = *state;
+  phone *p = phone_new_stopped(w, "ada");
+  p->offline = true;
+  phone_start(p);
+  settle_world(w);
+  char *object = large_note(250000);
+  size_t taken = 0;
+  while (phone_push(p, NOTE, object) == SDB_OK)
+    taken++;
+  assert_int_equal(p->done, SDB_LIMIT);
+  assert_in_range(
+      taken, SDB_REPLICA_PENDING_BYTES_MAX / 250100, SDB_REPLICA_PENDING_BYTES_MAX / 250000);
+  free(object);
+  assert_int_equal(phone_push(p, NOTE, "{\"text\":\"small\"}"), SDB_OK);
+}
+
+static void no_more_bytes_are_on_their_way_than_a_megabyte(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  char *object = large_note(200000);
+  for (int i = 0; i < 12; i++)
+    assert_int_equal(phone_push(p, NOTE, object), SDB_OK);
+  size_t waiting = 0;
+  for (size_t i = p->line->to_server.first; i < p->line->to_server.count; i++)
+    waiting += strlen(p->line->to_server.texts[i]);
+  assert_in_range(waiting, 1000000, SDB_REPLICA_IN_FLIGHT_BYTES_MAX);
+  free(object);
+  until_live(w);
+  assert_int_equal(phone_status(p).pending, 0);
+}
+
 /* ---- what a damaged file gave ---- */
 
 static void adopt(phone *p, sdb_local_pending pending, sdb_status expected) {
@@ -615,11 +695,13 @@ static void a_kept_push_that_is_none_is_passed_over(void **state) {
       {.client_id = {{6}}, .action = SDB_ACTION_UPDATE, .id = id, .depends = id, .object = object},
       {.client_id = {{7}}, .action = SDB_ACTION_DELETE, .id = id, .object = object},
       {.action = SDB_ACTION_CREATE, .object = object},
+      {.client_id = {{8}}, .store = ACCOUNT, .action = SDB_ACTION_CREATE, .object = object},
+      {.client_id = {{8}}, .store = STORES_COUNT, .action = SDB_ACTION_CREATE, .object = object},
   };
   for (size_t i = 0; i < SDB_COUNT_OF(none); i++) {
     sdb_local_pending pending = none[i];
     pending.position = i + 1;
-    pending.store = NOTE;
+    if (pending.store == 0) pending.store = NOTE;
     adopt(p, pending, SDB_OK);
   }
   sdb_replica_attach(p->replica, sdb_memory_local_port(p->local), w->now_ms);
@@ -717,6 +799,10 @@ int main(void) {
       TEST(a_singular_object_is_removed_behind_the_push_that_makes_it),
       TEST(the_last_change_of_a_create_that_was_put_off_wins),
       TEST(a_refused_create_that_was_removed_is_not_asked_about),
+      TEST(a_create_on_its_way_that_is_to_be_removed_is_not_found),
+      TEST(an_object_over_the_limits_is_refused_here),
+      TEST(over_the_bytes_of_unsynced_pushes_a_push_is_refused_here),
+      TEST(no_more_bytes_are_on_their_way_than_a_megabyte),
       TEST(a_change_whose_create_was_lost_is_shown_as_failed),
       TEST(a_kept_push_that_is_none_is_passed_over),
       TEST(a_list_pages_over_pending_creates_and_then_objects),
