@@ -189,12 +189,16 @@ void sdb_send_refused(
 
 /* ---- the end of a connection ---- */
 
-static void stop_clock(sdb_pending *pending, uint64_t now_ms) {
+/* One whose time ran out unseen begins anew, as one that was late does: a machine that slept loses
+ * its line before its timers run. */
+static void stop_clock(const sdb_replica *replica, sdb_pending *pending, uint64_t now_ms) {
   if (!pending->clock_runs) return;
   uint64_t ran_ms = now_ms - pending->clock_ms;
   pending->clock_runs = false;
-  pending->time_left_ms -=
-      ran_ms < pending->time_left_ms ? (uint32_t)ran_ms : pending->time_left_ms;
+  if (ran_ms < pending->time_left_ms)
+    pending->time_left_ms -= (uint32_t)ran_ms;
+  else
+    pending->time_left_ms = replica->options.limits.push_timeout_ms;
 }
 
 /* The server closed because a message was too large for it: the largest that it had not answered.
@@ -215,7 +219,7 @@ void sdb_send_on_closed(sdb_replica *replica, unsigned code, uint64_t now_ms) {
   /* It closed before it could say what it took: all of it again would end the same way. */
   if (code == SDB_CLOSE_RATE_LIMITED) replica->link.window = 1;
   for (sdb_pending *pending = replica->first; pending; pending = pending->next) {
-    stop_clock(pending, now_ms);
+    stop_clock(replica, pending, now_ms);
     sdb_send_landed(replica, pending);
     if (pending->state == SDB_PENDING_SENT) {
       sdb_pending_set_state(replica, pending, SDB_PENDING_WAITING);

@@ -708,6 +708,53 @@ static void a_token_that_comes_while_connecting_is_shown_once(void **state) {
   }
 }
 
+/* ---- pushes and ranges over the end of one ---- */
+
+/* The time in which nobody ran is not the server's: as with one that was late, it begins anew. */
+static void a_push_that_was_on_its_way_when_the_machine_slept_has_its_whole_time_again(
+    void **state) {
+  rig *r = *state;
+  go_live(r);
+  rig_note(r, "x");
+  sent(r, "update");
+  r->now_ms += 3600000;
+  close_line(r, SDB_CLOSE_LOST, "");
+  rig_pass(r, 500);
+  go_live(r);
+  sent(r, "update");
+  rig_pass(r, 9000);
+  assert_int_equal(rig_status(r).failed, 0);
+  rig_pass(r, 1000);
+  assert_int_equal(rig_status(r).failed, 1);
+}
+
+static void a_fetch_answered_with_1012_makes_the_next_hello_name_its_range(void **state) {
+  (void)state;
+  static const uint32_t WINDOWS[STORES_COUNT] = {SDB_REPLICA_WINDOW_ALL, SDB_REPLICA_WINDOW_ALL, 0};
+  rig *r = rig_begin();
+  sdb_replica_options options = rig_options(r);
+  options.windows = WINDOWS;
+  rig_start(r, &options);
+  open_line(r);
+  assert_null(json_object_get(sent(r, "client_hello"), "missing"));
+  tell(r, GREETING_OF(NOTHING, NOTHING, "{\"head\":\"" ID("05") "\",\"reset\":false}"));
+  tell(r, SYNCED_TO_HEAD("account"));
+  tell(r, SYNCED_TO_HEAD("chatMessage"));
+  tell(r, "{\"type\":\"synced\",\"data\":{\"store\":\"note\",\"after\":null,\"before\":null,"
+          "\"more\":true}}");
+  tell(r, "{\"type\":\"update\",\"data\":{\"store\":\"note\",\"id\":\"" ID(
+              "06") "\",\"object\":{\"text\":\"x\"}}}");
+  assert_int_equal(sdb_replica_older(r->replica, NOTE, (sdb_uuid){{0}}, 10), SDB_OK);
+  rig_drain(r);
+  sent(r, "fetch");
+  close_line(r, SDB_CLOSE_RESTART, "");
+  rig_pass(r, 500);
+  open_line(r);
+  json_t *missing = json_object_get(sent(r, "client_hello"), "missing");
+  assert_int_equal(json_array_size(json_object_get(missing, "note")), 1);
+  rig_free(r);
+}
+
 /* ---- what is said of it ---- */
 
 static void what_a_server_says_is_shown_as_one_line_of_text(void **state) {
@@ -767,6 +814,8 @@ int main(void) {
       cmocka_unit_test(online_asks_for_another_token_than_the_one_that_was_refused),
       cmocka_unit_test(a_second_refusal_a_while_later_is_asked_about_at_once),
       cmocka_unit_test(a_token_that_comes_while_connecting_is_shown_once),
+      ON_RIG(a_push_that_was_on_its_way_when_the_machine_slept_has_its_whole_time_again),
+      cmocka_unit_test(a_fetch_answered_with_1012_makes_the_next_hello_name_its_range),
       ON_RIG(what_a_server_says_is_shown_as_one_line_of_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
