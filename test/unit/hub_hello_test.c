@@ -519,10 +519,10 @@ static void missing_ranges_of_several_stores_are_sent_newest_first(void **state)
   (void)state;
   harness *h = harness_make();
   device *writer = device_ready(h, "ada");
-  uuid_text notes[4];
+  uuid_text written[4];
   uuid_text chats[4];
   for (unsigned i = 0; i < 4; i++) {
-    notes[i] = note_stored(writer, fmt("%u", i), i + 1);
+    written[i] = note_stored(writer, fmt("%u", i), i + 1);
     say(writer, "{\"type\":\"update\",\"data\":{\"store\":\"chatMessage\",\"object\":"
                 "{\"role\":\"user\",\"message\":\"\"}}}");
     settle(h);
@@ -532,18 +532,18 @@ static void missing_ranges_of_several_stores_are_sent_newest_first(void **state)
   device *d = device_with(h,
       fmt("\"syncStatus\":{\"note\":\"%s\",\"chatMessage\":\"%s\"},\"missing\":{"
           "\"note\":[%s,%s],\"chatMessage\":[%s]}",
-          notes[3].text, chats[3].text, range_of(NULL, notes[1].text),
-          range_of(notes[1].text, notes[3].text), range_of(NULL, chats[1].text)),
+          written[3].text, chats[3].text, range_of(NULL, written[1].text),
+          range_of(written[1].text, written[3].text), range_of(NULL, chats[1].text)),
       &hello);
   take_synced(d, "account", "", "", false);
   take_synced(d, "chatMessage", chats[3].text, "", false);
-  take_synced(d, "note", notes[3].text, "", false);
+  take_synced(d, "note", written[3].text, "", false);
   take_note(d, "2");
-  take_synced(d, "note", notes[1].text, notes[3].text, false);
+  take_synced(d, "note", written[1].text, written[3].text, false);
   assert_string_equal(text_of(take(d, "update"), "id"), chats[0].text);
   take_synced(d, "chatMessage", "", chats[1].text, false);
   take_note(d, "0");
-  take_synced(d, "note", "", notes[1].text, false);
+  take_synced(d, "note", "", written[1].text, false);
   assert_silent(d);
   harness_free(h);
 }

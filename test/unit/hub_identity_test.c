@@ -163,7 +163,7 @@ static void of_several_that_expire_each_has_its_own_time(void **state) {
     devices[i] = device_connect(h, "");
     say(devices[i], TOKEN_HELLO);
     drain(h);
-    identify(devices[i], "ada", START_MS + 1000 * (i + 1));
+    identify(devices[i], "ada", START_MS + 1000 * (3 - i));
   }
   settle(h);
   device *silent = device_connect(h, "bob");
@@ -174,10 +174,10 @@ static void of_several_that_expire_each_has_its_own_time(void **state) {
   sdb_hub_on_timer(h->hub, h->now_ms);
   assert_int_equal(sdb_hub_deadline_ms(h->hub), START_MS + 3000);
   drain(h);
-  assert_int_equal(devices[0]->closed, 4401);
+  assert_int_equal(devices[2]->closed, 4401);
   assert_int_equal(devices[1]->closed, 4401);
-  assert_int_equal(devices[2]->closed, 0);
-  disconnect(devices[2]);
+  assert_int_equal(devices[0]->closed, 0);
+  disconnect(devices[0]);
   sdb_hub_on_timer(h->hub, START_MS + 3000);
   assert_int_equal(sdb_hub_deadline_ms(h->hub), START_MS + 5000); /* of the hello */
   assert_open(silent);

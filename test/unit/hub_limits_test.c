@@ -116,6 +116,9 @@ static void who_is_live_stays_so_when_the_user_cannot_be_read_again(void **state
   assert_closed(d, 1013);
   assert_open(live);
   note_stored(live, "on", 2);
+  device *silent = device_connect(h, "bob"); /* of whom nothing was ever read, and no hello yet */
+  settle(h);
+  assert_closed(silent, 1013);
   harness_free(h);
 }
 

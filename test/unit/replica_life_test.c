@@ -165,6 +165,28 @@ static void more_events_than_one_commit_holds_are_stored_in_several(void **state
   assert_int_equal(r->records_count, 1000);
 }
 
+static void events_larger_than_one_commit_holds_are_stored_in_several(void **state) {
+  rig *r = *state;
+  const size_t size = 250000;
+  char *text = malloc(size + 200);
+  assert_non_null(text);
+  go_live(r);
+  sdb_memory_local_defer(r->local, true);
+  for (unsigned i = 1; i <= 8; i++) {
+    int at = sprintf(text,
+        "{\"type\":\"update\",\"data\":{\"store\":\"note\",\"id\":\"01974f63-6abc-7000-8107-%"
+        "012x\","
+        "\"object\":{\"text\":\"",
+        i);
+    memset(text + at, 'x', size);
+    strcpy(text + at + size, "\"}}}");
+    sdb_replica_on_message(r->replica, sdb_slice_of(text), r->now_ms);
+  }
+  free(text);
+  assert_in_range(carry_out(r), 2, 3);
+  assert_int_equal(listed(r), 8);
+}
+
 static void the_memory_for_a_message_of_many_values_is_given_back(void **state) {
   rig *r = *state;
   go_live(r);
@@ -225,6 +247,7 @@ int main(void) {
       ON_RIG(a_kept_push_of_a_store_that_is_not_used_waits_for_one_who_uses_it),
       ON_RIG(a_push_that_is_kept_twice_is_one),
       ON_RIG(more_events_than_one_commit_holds_are_stored_in_several),
+      ON_RIG(events_larger_than_one_commit_holds_are_stored_in_several),
       ON_RIG(the_memory_for_a_message_of_many_values_is_given_back),
       ON_RIG(an_object_that_cannot_be_read_is_asked_of_the_next_storage),
   };

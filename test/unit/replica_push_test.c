@@ -565,6 +565,32 @@ static void a_refused_create_that_was_removed_is_not_asked_about(void **state) {
   assert_in_step(p);
 }
 
+static void of_many_changes_of_an_object_the_last_is_shown(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_uuid ids[60];
+  char object[40];
+  for (size_t i = 0; i < SDB_COUNT_OF(ids); i++)
+    ids[i] = server_note(w, "ada", "old");
+  until_live(w);
+  p->offline = true;
+  line_cut(p, false);
+  for (int change = 0; change < 3; change++) {
+    for (size_t i = 0; i < SDB_COUNT_OF(ids); i++) {
+      snprintf(object, sizeof(object), "{\"text\":\"change %d\"}", change);
+      assert_int_equal(phone_update(p, NOTE, ids[i], object), SDB_OK);
+    }
+    for (size_t i = 0; i < SDB_COUNT_OF(ids); i++) {
+      assert_int_equal(phone_get(p, NOTE, ids[i]), SDB_OK);
+      snprintf(object, sizeof(object), "change %d", change);
+      assert_non_null(strstr(p->records[0].object, object));
+    }
+  }
+  p->offline = false;
+  until_live(w);
+  assert_in_step(p);
+}
+
 static void a_create_on_its_way_that_is_to_be_removed_is_not_found(void **state) {
   world *w = *state;
   phone *p = phone_new(w, "ada");
@@ -799,6 +825,7 @@ int main(void) {
       TEST(a_singular_object_is_removed_behind_the_push_that_makes_it),
       TEST(the_last_change_of_a_create_that_was_put_off_wins),
       TEST(a_refused_create_that_was_removed_is_not_asked_about),
+      TEST(of_many_changes_of_an_object_the_last_is_shown),
       TEST(a_create_on_its_way_that_is_to_be_removed_is_not_found),
       TEST(an_object_over_the_limits_is_refused_here),
       TEST(over_the_bytes_of_unsynced_pushes_a_push_is_refused_here),

@@ -685,7 +685,8 @@ static void long_texts_and_names_that_are_escaped_match_as_short_ones_do(void **
   assert_verdict(store, SDB_ACTION_CREATE, sdb_slice_of(object), SDB_INVALID_OBJECT, "/t",
       "must match the pattern");
   snprintf(object, sizeof(object), "{\"\\u0062%s\":1}", as);
-  snprintf(path, sizeof(path), "/\\u0062%s", as); /* cut, and so not worth unescaping */
+  memset(path, 'a', sizeof(path)); /* cut, and so not worth unescaping */
+  memcpy(path, "/\\u0062", 7);
   sdb_error error;
   assert_int_equal(
       sdb_store_check(store, SDB_ACTION_CREATE, sdb_slice_of(object), &error), SDB_INVALID_OBJECT);
