@@ -24,12 +24,10 @@ typedef struct story {
   phone *p;
   ask asks[ASKS_MAX];
   size_t asks_count;
-  size_t fail_at; /* of `starts`: it is not to fail before */
+  failing_plan plan;
 } story;
 
 typedef void (*story_fn)(story *s);
-
-static void starts(story *s);
 
 static void on_answer(phone *p, const sdb_replica_output *output) {
   (void)p;
@@ -137,7 +135,6 @@ static void load_older(story *s) {
 
 static void check_outcome(story *s) {
   world *w = s->w;
-  s->p->memory.fail_at = 0;
   s->p->offline = false;
   sdb_memory_local_fail(s->p->local, SDB_OK);
   sdb_replica_go_online(s->p->replica, w->now_ms);
@@ -159,37 +156,35 @@ static void check_outcome(story *s) {
   free(objects);
 }
 
-/* True: the story needed fewer allocations than that. */
-static bool tell_story(story_fn fn, const uint32_t *windows, size_t fail_at, size_t fail_count) {
+typedef struct telling {
+  story_fn tell;
+  const uint32_t *windows;
+  bool arms; /* it says itself from where on allocations fail */
+} telling;
+
+/* One run of the loop. */
+static bool tell_story(const void *context, failing_plan plan) {
+  const telling *t = context;
   story *s = calloc(1, sizeof(*s));
   assert_non_null(s);
   s->w = world_new();
-  s->w->windows = windows;
+  s->w->windows = t->windows;
   s->p = phone_new_stopped(s->w, "ada");
   s->p->on_answer = on_answer;
   phone_start(s->p);
   settle_world(s->w);
-  size_t before = s->p->memory.calls;
-  s->fail_at = fail_at;
-  s->p->memory.fail_at = fn == starts ? 0 : before + fail_at;
-  s->p->memory.fail_count = fail_count;
-  fn(s);
-  bool done = s->p->memory.calls < before + fail_at;
+  s->plan = plan;
+  if (!t->arms) failing_memory_arm(&s->p->memory, plan);
+  t->tell(s);
+  bool failed = failing_memory_disarm(&s->p->memory);
   check_outcome(s);
   world_free(s->w);
   free(s);
-  return done;
+  return failed;
 }
 
 static void tell_with_each_allocation_failing(story_fn fn, const uint32_t *windows) {
-  for (size_t fail_count = 0; fail_count <= 2; fail_count++) {
-    size_t fail_at = 1;
-    while (!tell_story(fn, windows, fail_at, fail_count)) {
-      assert_true(fail_at < 2000);
-      fail_at++;
-    }
-    assert_true(fail_at > 1);
-  }
+  with_each_allocation_failing(tell_story, &(telling){fn, windows, false});
 }
 
 /* ---- stories ---- */
@@ -492,7 +487,7 @@ static void starts(story *s) {
   push_text(s, "kept");
   refuse(s, push_text(s, "kept too"));
   phone_kill(p);
-  p->memory.fail_at = p->memory.calls + s->fail_at;
+  failing_memory_arm(&p->memory, s->plan);
   sdb_replica_options options;
   phone_options(p, &options);
   p->shown_count = 0;
@@ -510,10 +505,7 @@ static void starts(story *s) {
 
 static void a_device_that_starts_without_memory_starts_when_there_is_some(void **state) {
   (void)state;
-  for (size_t fail_count = 0; fail_count <= 2; fail_count++) {
-    for (size_t fail_at = 1; fail_at < 60; fail_at++)
-      (void)tell_story(starts, NULL, fail_at, fail_count);
-  }
+  with_each_allocation_failing(tell_story, &(telling){starts, NULL, true});
 }
 
 int main(void) {
@@ -529,5 +521,7 @@ int main(void) {
       cmocka_unit_test(storages_that_fail_without_memory_are_attached_again),
       cmocka_unit_test(a_device_that_starts_without_memory_starts_when_there_is_some),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  int failures = cmocka_run_group_tests(tests, NULL, NULL);
+  failing_memory_report();
+  return failures;
 }
