@@ -3,6 +3,7 @@
 #include "failing_vfs.h"
 #include "platform/platform.h"
 #include "sqlite_kind.h"
+#include "storage/sqlite/checkpointer.h"
 #include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -349,6 +350,37 @@ static bool holds(const char *path, const char *text) {
   return found;
 }
 
+/* In so many rounds that a checkpointer that waits for more pages each time would come to wait for
+ * what is not there. */
+static void a_wal_that_began_anew_is_copied_at_the_same_size_again(void **state) {
+  (void)state;
+  place at;
+  make_place(&at);
+  assert_int_equal(sql(at.path, "PRAGMA user_version"), 0);
+  sdb_inbox inbox;
+  assert_int_equal(sdb_inbox_init(&inbox, sdb_platform_mem(), true), SDB_OK);
+  sdb_checkpointer checkpointer = {.path = at.path, .inbox = &inbox, .pages_start = 8};
+  assert_int_equal(sdb_checkpointer_open(&checkpointer, NULL), SDB_OK);
+  pthread_t thread;
+  assert_int_equal(pthread_create(&thread, NULL, sdb_checkpointer_run, &checkpointer), 0);
+  for (int round = 0; round < 200; round++) {
+    sdb_inbox_work work = {0};
+    sdb_op_list_init(&work.ops);
+    sdb_checkpointer_wal_grown(&checkpointer, 1);
+    sdb_checkpointer_wal_grown(&checkpointer, 8);
+    sdb_inbox_take(&inbox, SDB_INBOX_WAIT, &work);
+    assert_true(work.finish_checkpoint);
+    sdb_checkpointer_finished(&checkpointer);
+    for (int i = 0; i < 10; i++)
+      sched_yield(); /* it is to wait again, as far as may be */
+  }
+  sdb_checkpointer_stop(&checkpointer);
+  pthread_join(thread, NULL);
+  sdb_checkpointer_close(&checkpointer);
+  sdb_inbox_free(&inbox);
+  drop_folder(at.folder);
+}
+
 static void what_was_removed_is_erased_on_request(void **state) {
   (void)state;
   for (int secure = 0; secure < 2; secure++) {
@@ -460,6 +492,7 @@ int main(void) {
       cmocka_unit_test(a_failing_read_is_told_and_the_next_may_succeed),
       cmocka_unit_test(a_full_disk_stops_neither_runs_nor_merges_for_good),
       cmocka_unit_test(the_wal_is_begun_anew_under_load),
+      cmocka_unit_test(a_wal_that_began_anew_is_copied_at_the_same_size_again),
       cmocka_unit_test(what_was_removed_is_erased_on_request),
       cmocka_unit_test(every_allocation_of_opening_may_fail),
       cmocka_unit_test(without_memory_writes_fail_and_recover),

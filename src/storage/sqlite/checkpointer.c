@@ -34,8 +34,10 @@ void sdb_checkpointer_close(sdb_checkpointer *checkpointer) {
 
 void sdb_checkpointer_wal_grown(sdb_checkpointer *checkpointer, uint32_t pages) {
   pthread_mutex_lock(&checkpointer->mutex);
+  bool anew = pages < checkpointer->pages;
+  if (anew) checkpointer->due = checkpointer->pages_start;
   checkpointer->pages = pages;
-  if (pages >= checkpointer->pages_start) pthread_cond_broadcast(&checkpointer->changed);
+  if (pages >= checkpointer->due) pthread_cond_broadcast(&checkpointer->changed);
   pthread_mutex_unlock(&checkpointer->mutex);
 }
 
@@ -91,9 +93,7 @@ static void copy(sdb_checkpointer *checkpointer) {
 }
 
 /* Under the mutex. */
-static bool is_due(sdb_checkpointer *checkpointer) {
-  if (checkpointer->pages < checkpointer->pages_start)
-    checkpointer->due = checkpointer->pages_start;
+static bool is_due(const sdb_checkpointer *checkpointer) {
   return checkpointer->pages >= checkpointer->due && !checkpointer->asked;
 }
 
