@@ -10,6 +10,8 @@
 #define CACHE_KIB 2048
 
 static const char *const SQL[SDB_INDEXER_STATEMENTS] = {
+    [SDB_I_BEGIN] = "BEGIN",
+    [SDB_I_COMMIT] = "COMMIT",
     [SDB_I_NEWEST] = "SELECT max(seq) FROM log",
     [SDB_I_SPENT] = "SELECT seq FROM spent WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
 };

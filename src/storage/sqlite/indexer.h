@@ -13,6 +13,8 @@
 #define SDB_INDEXER_FANOUT 4 /* runs of one tier that make a run of the next */
 
 typedef enum sdb_indexer_statement {
+  SDB_I_BEGIN,
+  SDB_I_COMMIT,
   SDB_I_NEWEST,
   SDB_I_SPENT,
   SDB_INDEXER_STATEMENTS

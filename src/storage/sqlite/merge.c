@@ -94,16 +94,18 @@ static sdb_status read_dead(merge *m, sdb_seq first, sdb_seq last) {
   return status == SDB_OK ? sdb_db_status(code) : status;
 }
 
-/* Reads the dead and the newest event in one snapshot, so that `built` covers just these deaths. */
+/* Reads the dead and the newest event in one snapshot, so that `built` covers just these deaths.
+ * Ending it must need no memory: a snapshot that is left open lets no other begin, and no WAL end.
+ */
 static sdb_status read_snapshot(merge *m, sdb_seq first, sdb_seq last) {
-  sqlite3 *db = m->indexer->db;
-  int code = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
-  if (code != SQLITE_OK) return sdb_db_status(code);
+  sqlite3_stmt *const *statements = m->indexer->statements;
+  int code = sdb_db_step(statements[SDB_I_BEGIN]);
+  if (code != SQLITE_DONE) return sdb_db_status(code);
   sdb_status status = sdb_indexer_newest(m->indexer, &m->newest);
   m->built = m->newest;
   if (status == SDB_OK) status = read_dead(m, first, last);
-  sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
-  return status;
+  code = sdb_db_step(statements[SDB_I_COMMIT]);
+  return status == SDB_OK ? sdb_db_status(code) : status;
 }
 
 static bool is_dead(const merge *m, sdb_seq seq) {
