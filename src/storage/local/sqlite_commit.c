@@ -359,11 +359,17 @@ static sdb_status carry_out(sdb_file *file, sdb_local_change *change) {
   SDB_UNREACHABLE();
 }
 
-/* SQLite may have ended the transaction by itself. What is known of kept removes may be of it. */
+/* SQLite may have ended the transaction by itself, or may have no memory to end it: then it is done
+ * before the next operation. What is known of kept removes may be of it. */
 static void roll_back(sdb_file *file) {
   if (!sqlite3_get_autocommit(file->db)) sdb_db_step(file->statements[SDB_F_ROLLBACK]);
   for (size_t i = 0; i < file->stores_count; i++)
     file->stores[i].keeps_removes = true;
+}
+
+sdb_status sdb_file_settle(sdb_file *file) {
+  if (sqlite3_get_autocommit(file->db)) return SDB_OK;
+  return sdb_file_step(file, file->statements[SDB_F_ROLLBACK]);
 }
 
 /* A file that was deleted or moved away while it is open would take everything and keep nothing. */

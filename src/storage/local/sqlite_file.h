@@ -115,6 +115,10 @@ static inline void sdb_file_bind_id(sqlite3_stmt *statement, int at, const sdb_u
 
 /* ---- sqlite_commit.c, sqlite_read.c, sqlite_load.c ---- */
 
+/* Before each operation: ends a failed transaction that there was no memory to roll back. Until it
+ * succeeds, what is read would be of that transaction. On failure file->error is set. */
+SDB_MUST_CHECK sdb_status sdb_file_settle(sdb_file *file);
+
 /* Each carries out one operation; on failure file->error is set. */
 SDB_MUST_CHECK sdb_status sdb_file_commit(sdb_file *file, sdb_local_commit *op);
 SDB_MUST_CHECK sdb_status sdb_file_sync(sdb_file *file);

@@ -61,7 +61,8 @@ static sdb_status carry_out(sdb_file *file, sdb_local_op *op) {
 static void submit(void *self, sdb_local_op *list) {
   sdb_sqlite_local *local = self;
   for (sdb_local_op *op = list; op; op = op->next) {
-    op->status = carry_out(&local->file, op);
+    op->status = sdb_file_settle(&local->file);
+    if (op->status == SDB_OK) op->status = carry_out(&local->file, op);
     /* Another program looks into the file for too long: to the replica one failure like others. */
     if (op->status == SDB_BUSY) op->status = SDB_IO;
   }
