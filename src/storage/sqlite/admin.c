@@ -126,7 +126,7 @@ static sdb_status inspect(
   to->wal_bytes = size_of_file(path, "-wal");
   if (depth != SDB_INSPECT_INTEGRITY) return SDB_OK;
   status = sdb_verify(db, path, sdb_platform_mem(), to->problem, sizeof(to->problem));
-  if (status != SDB_OK) return sdb_db_failed(db, path, error);
+  if (status != SDB_OK) return sdb_db_failed_as(db, path, status, error);
   to->checked = true;
   to->intact = to->problem[0] == 0;
   return SDB_OK;

@@ -33,6 +33,10 @@ sdb_status sdb_db_failed(sqlite3 *db, const char *path, sdb_error *error) {
   return sdb_error_set(error, status, path, ": ", sqlite3_errmsg(db));
 }
 
+sdb_status sdb_db_failed_as(sqlite3 *db, const char *path, sdb_status status, sdb_error *error) {
+  return sdb_db_failed(status == SDB_NO_MEMORY ? NULL : db, path, error);
+}
+
 sdb_status sdb_db_open(const char *path, const char *vfs, sdb_db_mode mode, int cache_kib,
     sqlite3 **db, sdb_error *error) {
   int flags = SQLITE_OPEN_NOMUTEX;

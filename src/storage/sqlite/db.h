@@ -16,6 +16,10 @@ sdb_status sdb_db_status(int code);
 /* Sets `error` to what the connection says of its last failure, with the file's name. */
 sdb_status sdb_db_failed(sqlite3 *db, const char *path, sdb_error *error);
 
+/* The same where `status` says what failed: where our own memory ended the connection knows of
+ * nothing. */
+sdb_status sdb_db_failed_as(sqlite3 *db, const char *path, sdb_status status, sdb_error *error);
+
 typedef enum sdb_db_mode { SDB_DB_READ_ONLY, SDB_DB_READ_WRITE, SDB_DB_CREATE } sdb_db_mode;
 
 #define SDB_DB_BUSY_TIMEOUT_MS 5000

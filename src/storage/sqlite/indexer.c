@@ -27,7 +27,8 @@ sdb_status sdb_indexer_open(sdb_indexer *indexer, sdb_error *error) {
     status = sdb_run_reader_open(&indexer->reader, indexer->db, indexer->path, indexer->mem, error);
   if (status != SDB_OK) return status;
   status = sdb_run_reader_list(&indexer->reader, &indexer->runs);
-  return status == SDB_OK ? SDB_OK : sdb_db_failed(indexer->db, indexer->path, error);
+  if (status == SDB_OK) return SDB_OK;
+  return sdb_db_failed_as(indexer->db, indexer->path, status, error);
 }
 
 void sdb_indexer_close(sdb_indexer *indexer) {

@@ -230,7 +230,7 @@ static sdb_status restore_index(sdb_sqlite *storage, sdb_error *error) {
   sdb_run_list runs;
   sdb_run_list_init(&runs, storage->mem);
   sdb_status status = sdb_run_reader_list(&writer->runs, &runs);
-  if (status != SDB_OK) sdb_db_failed(storage->db, storage->path, error);
+  if (status != SDB_OK) status = sdb_db_failed_as(storage->db, storage->path, status, error);
   for (size_t i = runs.count; i-- > 0 && status == SDB_OK;) {
     if (!sdb_dedupe_make_room(&writer->dedupe))
       status = sdb_db_failed(NULL, storage->path, error);
