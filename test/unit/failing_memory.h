@@ -70,13 +70,32 @@ typedef bool (*failing_run)(const void *context, failing_plan plan);
 
 #define FAILING_AT_MAX 20000 /* what asks for more than that asks without end */
 
-static inline void with_each_allocation_failing(failing_run run, const void *context) {
+/* Each `step`th allocation; they are other ones for each count. */
+static inline void with_allocations_failing(failing_run run, const void *context, size_t step) {
   for (size_t count = 0; count <= 2; count++) {
-    for (size_t at = 1; run(context, (failing_plan){at, count}); at++) {
+    for (size_t at = 1 + count % step; run(context, (failing_plan){at, count}); at += step) {
       failing_memory_counts()->runs++;
-      if (at == FAILING_AT_MAX) abort();
+      if (at >= FAILING_AT_MAX) abort();
     }
   }
+}
+
+static inline void with_each_allocation_failing(failing_run run, const void *context) {
+  with_allocations_failing(run, context, 1);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FAILING_STEP_OF_LONG 47
+#else
+#define FAILING_STEP_OF_LONG 7
+#endif
+
+/* The same for what asks for memory thousands of times: each `FAILING_STEP`th, as the environment
+ * says it (1: all), otherwise as many as a test may take time for. */
+static inline void with_allocations_of_long_failing(failing_run run, const void *context) {
+  const char *step = getenv("FAILING_STEP");
+  int wanted = step ? atoi(step) : 0;
+  with_allocations_failing(run, context, wanted > 0 ? (size_t)wanted : FAILING_STEP_OF_LONG);
 }
 
 /* From here on allocations fail as planned. */

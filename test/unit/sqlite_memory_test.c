@@ -562,7 +562,7 @@ static sdb_status fill(test *t) {
   return writes[0]->op.status;
 }
 
-/* Lets the storage come to rest, with memory: an operation makes the writer try again what failed. */
+/* Lets the storage come to rest, with memory: an operation makes the writer try again. */
 static void settle(test *t) {
   assert_int_equal(do_reserve(t->f, t->now_ms)->op.status, SDB_OK);
   await_indexer();
