@@ -16,7 +16,7 @@
 
 typedef struct unique_hasher {
   const sdb_json *json;
-  sdb_buffer text; /* an escaped string, unescaped */
+  sdb_buffer text; /* an escaped string, unescaped; never counted, so that a failure sticks */
 } unique_hasher;
 
 typedef struct unique_slot {
@@ -44,7 +44,6 @@ static uint64_t hash_bytes(const char *data, size_t size) {
 static uint64_t hash_string(unique_hasher *hasher, uint32_t at) {
   sdb_slice text = sdb_json_text(hasher->json, at);
   if (!hasher->json->tokens[at].escaped) return hash_bytes(text.data, text.size);
-  sdb_buffer_reset(&hasher->text);
   char *to = sdb_buffer_reserve(&hasher->text, text.size);
   return to ? hash_bytes(to, sdb_json_unescape(hasher->json, at, to)) : 0;
 }
