@@ -85,9 +85,9 @@ static inline void with_each_allocation_failing(failing_run run, const void *con
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FAILING_STEP_OF_LONG 47
+#define FAILING_STEP_OF_LONG 61
 #else
-#define FAILING_STEP_OF_LONG 7
+#define FAILING_STEP_OF_LONG 23
 #endif
 
 /* The same for what asks for memory thousands of times: each `FAILING_STEP`th, as the environment

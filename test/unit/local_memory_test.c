@@ -118,38 +118,73 @@ static void assert_holds(const sdb_local_port *to, bool committed) {
   sdb_buffer_free(&load.memory);
 }
 
+/* One run of the loop. */
+static bool create_and_commit(const void *context, failing_plan plan) {
+  (void)context;
+  failing_memory memory;
+  seen s = {0};
+  sdb_memory_local *local;
+  failing_memory_init(&memory, 0);
+  failing_memory_arm(&memory, plan);
+  sdb_status status = sdb_memory_local_create(
+      &memory.mem, CONFORMANCE_STORES, STORES, (sdb_local_sink){&s, count}, &local);
+  if (status == SDB_OK) {
+    status = commit_of_each(sdb_memory_local_port(local));
+    failing_memory_disarm(&memory);
+    assert_holds(sdb_memory_local_port(local), status == SDB_OK);
+    if (status != SDB_OK) {
+      assert_int_equal(commit_of_each(sdb_memory_local_port(local)), SDB_OK);
+      assert_holds(sdb_memory_local_port(local), true);
+    }
+    sdb_memory_local_destroy(local);
+  }
+  assert_int_equal(memory.live, 0);
+  assert_int_equal(status, memory.failed ? SDB_NO_MEMORY : SDB_OK);
+  return memory.failed;
+}
+
 static void without_memory_a_commit_leaves_nothing_of_itself(void **state) {
   (void)state;
-  size_t refused = 0;
-  for (size_t fail_at = 1;; fail_at++) {
-    failing_memory memory;
-    seen s = {0};
-    sdb_memory_local *local;
-    failing_memory_init(&memory, fail_at);
-    sdb_status status = sdb_memory_local_create(
-        &memory.mem, CONFORMANCE_STORES, STORES, (sdb_local_sink){&s, count}, &local);
-    if (status == SDB_OK) {
-      status = commit_of_each(sdb_memory_local_port(local));
-      memory.fail_at = 0;
-      assert_holds(sdb_memory_local_port(local), status == SDB_OK);
-      if (status != SDB_OK) {
-        assert_int_equal(commit_of_each(sdb_memory_local_port(local)), SDB_OK);
-        assert_holds(sdb_memory_local_port(local), true);
-      }
-      sdb_memory_local_destroy(local);
-    }
-    assert_int_equal(memory.live, 0);
-    if (status == SDB_OK) break;
-    assert_int_equal(status, SDB_NO_MEMORY);
-    refused++;
+  with_each_allocation_failing(create_and_commit, NULL);
+  assert_true(failing_memory_counts()->runs > 30);
+}
+
+/* Each read asks its operation's own memory once: as one piece. */
+static void without_memory_a_read_says_so_and_gives_nothing(void **state) {
+  (void)state;
+  seen s = {0};
+  failing_memory memory;
+  sdb_memory_local *local;
+  failing_memory_init(&memory, 0);
+  assert_int_equal(sdb_memory_local_create(sdb_platform_mem(), CONFORMANCE_STORES, STORES,
+                       (sdb_local_sink){&s, count}, &local),
+      SDB_OK);
+  const sdb_local_port *to = sdb_memory_local_port(local);
+  assert_int_equal(commit_of_each(to), SDB_OK);
+  sdb_local_page page = {.op = {.kind = SDB_LOCAL_PAGE}, .limit = 10};
+  sdb_local_load load = {.op = {.kind = SDB_LOCAL_LOAD}};
+  sdb_local_object object = {.op = {.kind = SDB_LOCAL_OBJECT}, .store = CHAT, .id = id_of(2)};
+  sdb_buffer *buffers[] = {&page.memory, &load.memory, &object.memory};
+  sdb_local_op *ops[] = {&page.op, &load.op, &object.op};
+  for (size_t i = 0; i < SDB_COUNT_OF(ops); i++) {
+    sdb_buffer_init(buffers[i], &memory.mem, 1 << 20);
+    failing_memory_arm(&memory, (failing_plan){1, 1});
+    to->submit(to->self, ops[i]);
+    assert_int_equal(ops[i]->status, SDB_NO_MEMORY);
+    assert_true(failing_memory_disarm(&memory));
+    to->submit(to->self, ops[i]);
+    assert_int_equal(ops[i]->status, SDB_OK);
+    sdb_buffer_free(buffers[i]);
   }
-  assert_true(refused > 10);
+  assert_int_equal(memory.live, 0);
+  sdb_memory_local_destroy(local);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(deferred_operations_wait_until_they_are_run),
       cmocka_unit_test(without_memory_a_commit_leaves_nothing_of_itself),
+      cmocka_unit_test(without_memory_a_read_says_so_and_gives_nothing),
   };
   int failures = local_conformance_run(&KIND);
   return failures + cmocka_run_group_tests_name("local_memory", tests, NULL, NULL);
