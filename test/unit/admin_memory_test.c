@@ -91,7 +91,7 @@ static bool open_new(const void *context, failing_plan plan) {
 
 static void a_new_database_is_opened_or_says_that_there_is_no_memory(void **state) {
   (void)state;
-  with_allocations_of_long_failing(open_new, NULL);
+  with_some_allocations_failing(open_new, NULL, 97);
 }
 
 /* Runs, a tail above them, what was replaced and removed, an index that a crash left half made. */
@@ -128,7 +128,7 @@ static void a_database_is_opened_or_says_that_there_is_no_memory(void **state) {
   (void)state;
   place at;
   fill(&at);
-  with_allocations_of_long_failing(open_filled, &at);
+  with_some_allocations_failing(open_filled, &at, 97);
   assert_intact(at.url, FILLED_OBJECTS);
   drop_folder(at.folder);
 }
@@ -168,7 +168,7 @@ static void an_inspection_tells_the_truth_or_says_that_there_is_no_memory(void *
   inspecting i;
   fill(&i.at);
   for (i.depth = SDB_INSPECT_COUNTS; i.depth <= SDB_INSPECT_INTEGRITY; i.depth++)
-    with_allocations_of_long_failing(inspect_filled, &i);
+    with_some_allocations_failing(inspect_filled, &i, 97);
   drop_folder(i.at.folder);
 }
 
@@ -199,7 +199,7 @@ static void a_backup_is_whole_or_is_not_there(void **state) {
   (void)state;
   place at;
   fill(&at);
-  with_allocations_of_long_failing(copy_filled, &at);
+  with_some_allocations_failing(copy_filled, &at, 97);
   assert_intact(at.url, FILLED_OBJECTS);
   drop_folder(at.folder);
 }

@@ -149,7 +149,7 @@ static void run_story(story s) {
   fill(t.f);
   reopen(t.f);
   if (s.cold)
-    with_allocations_of_long_failing(attempt, &context);
+    with_some_allocations_failing(attempt, &context, 37);
   else
     with_each_allocation_failing(attempt, &context);
   assert_true(t.number > 3);
@@ -285,7 +285,7 @@ static void a_file_is_opened_or_says_that_there_is_no_memory(void **state) {
     fill(o.f);
     char *filled = dump(o.f);
     o.filled = filled;
-    with_allocations_of_long_failing(open_file, &o);
+    with_some_allocations_failing(open_file, &o, 37);
     free(filled);
     local_close(o.f);
   }
@@ -323,7 +323,7 @@ static void a_store_of_another_type_is_cleared_as_a_whole_or_is_not(void **state
   assert_int_equal(commit_changes(o.f, &clear, 1), SDB_OK);
   char *filled = dump(o.f);
   o.filled = filled;
-  with_allocations_of_long_failing(open_other_type, &o);
+  with_some_allocations_failing(open_other_type, &o, 37);
   free(filled);
   local_close(o.f);
 }
@@ -359,7 +359,7 @@ static void pending_pushes_are_all_saved_or_it_says_that_there_is_no_memory(void
   opening o = {.f = local_open(&LOCAL_SQLITE_KIND)};
   fill(o.f);
   local_file_close(o.f);
-  with_allocations_of_long_failing(salvage, &o);
+  with_some_allocations_failing(salvage, &o, 37);
   local_file_open(o.f);
   local_close(o.f);
 }
@@ -369,7 +369,8 @@ static bool set_aside(const void *context, failing_plan plan) {
   const char *path = local_of(o->f)->path;
   size_t live = failing_process_live();
   failing_process_arm(FAILING_CALLER, plan);
-  sdb_status status = sdb_sqlite_local_set_aside(failing_process_mem(), path, 7, &problem);
+  sdb_status status =
+      sdb_sqlite_local_set_aside(&SDB_SYSTEM, failing_process_mem(), path, 7, &problem);
   bool failed = failing_process_disarm();
   assert_int_equal(failing_process_live(), live);
   assert_int_equal(access(path, F_OK) == 0, status != SDB_OK);
