@@ -19,8 +19,10 @@ run:
 test:
 	tools/test
 
-# The simulation of devices for some minutes, of which `make test` runs seconds.
+# The simulations for some minutes, of which `make test` runs seconds: a million sessions of the
+# whole system, then devices alone.
 long: build
+	build/bin/sim --storage mixed --sessions 1000000
 	SYNCDB_MODEL_RUNS=20000 build/bin/replica_model_test
 
 # Real processes, killed 3,000 times, with full disks and cut lines; some of it over TLS. Minutes.

@@ -26,7 +26,7 @@ static const char HELP[] =
     "  --storage KIND     memory, sqlite, or mixed (the default: the seed decides)\n"
     "  --trace            with --seed: every message, and what happens in between\n"
     "  --without LIST     with --seed: leave out these actions of its plan, as 3,7-12\n"
-    "  --here             with --seed: in this process, for a debugger\n"
+    "  --here             in this process, one after the other: for a debugger\n"
     "  --no-shrink        a seed that fails is told as it is\n"
     "  --cases            the seeds that found defects once\n"
     "  --fault NAME       plant a fault of the library (builds with SYNCDB_PLANTED_FAULTS only)\n"
@@ -202,7 +202,7 @@ static void read_options(command *c, int argc, char **argv) {
   for (int option; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;)
     take_option(c, option, optarg);
   if (optind < argc) misused("what is this: ", argv[optind]);
-  if ((c->trace || c->masked || c->here) && !c->one) misused("this needs --seed", "");
+  if ((c->trace || c->masked) && !c->one) misused("this needs --seed", "");
 }
 
 /* ---- what is told ---- */
@@ -270,13 +270,14 @@ static bool run_here(const command *c) {
   sim_stats stats = {0};
   sim_report_to(&report);
   sim_trace_on = c->trace;
-  sim_world_live(c->run.first, c->run.storages, &c->mask, &stats);
+  for (uint64_t seed = c->run.first; seed <= c->run.last; seed++)
+    sim_world_live(seed, c->run.storages, &c->mask, &stats);
+  printf("%" PRIu64 " worlds are well.\n", stats.worlds);
   return true;
 }
 
 static bool run_one(const command *c) {
   sim_report report;
-  if (c->here) return run_here(c);
   bool good = sim_run_one(c->run.first, c->run.storages, &c->mask, c->trace, ONE_SECONDS, &report);
   if (good) {
     printf("Seed %" PRIu64 " is well.\n", c->run.first);
@@ -320,6 +321,6 @@ static bool run_many(const command *c) {
 int main(int argc, char **argv) {
   static command c;
   read_options(&c, argc, argv);
-  bool good = c.cases ? run_cases() : c.one ? run_one(&c) : run_many(&c);
+  bool good = c.here ? run_here(&c) : c.cases ? run_cases() : c.one ? run_one(&c) : run_many(&c);
   return good ? 0 : 1;
 }
