@@ -19,9 +19,14 @@ uint64_t sim_device_wall_ms(const sim_device *device) {
 /* ---- what is shown ---- */
 
 static uint64_t hash_of(sdb_slice text) {
-  uint64_t hash = 14695981039346656037u;
-  for (size_t i = 0; i < text.size; i++)
-    hash = (hash ^ (unsigned char)text.data[i]) * 1099511628211u;
+  uint64_t hash = 14695981039346656037u + text.size, part;
+  for (size_t i = 0; i < text.size; i += sizeof(part)) {
+    size_t left = text.size - i;
+    part = 0;
+    memcpy(&part, text.data + i, left < sizeof(part) ? left : sizeof(part));
+    hash = (hash ^ part) * 0x9E3779B97F4A7C15u;
+    hash ^= hash >> 29;
+  }
   return hash;
 }
 

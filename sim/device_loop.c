@@ -10,7 +10,8 @@
 
 void sim_device_on_message(sim_device *device, sdb_slice message) {
   SIM_TRACE(device->world->now_ms, device->name, "<- %.*s", (int)message.size, message.data);
-  device->world->stats->sessions += sim_text_has(message, "{\"type\":\"server_hello\"");
+  device->world->stats->sessions +=
+      sdb_slice_equal(sim_text_type(message), sdb_slice_of("server_hello"));
   device->list_failed = false;
   sdb_replica_on_message(device->replica, message, device->world->now_ms);
   sim_device_drain(device);

@@ -71,9 +71,9 @@ static void check_limits(const sim_server *server, const sim_conn *conn) {
 }
 
 static void check_identity(const sim_server *server, const sim_conn *conn, sdb_slice message) {
+  if (conn->expires_ms == 0 || sim_server_wall_ms(server) <= conn->expires_ms) return;
   bool data = sim_text_has(message, "\"object\":{") || sim_text_has(message, "\"append\":");
-  SIM_CHECK(!data || conn->expires_ms == 0 || sim_server_wall_ms(server) <= conn->expires_ms,
-      "no data without an identity", "%.*s", (int)message.size, message.data);
+  SIM_CHECK(!data, "no data without an identity", "%.*s", (int)message.size, message.data);
 }
 
 static void on_send(sim_server *server, const sdb_hub_output *output) {

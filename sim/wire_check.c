@@ -146,11 +146,10 @@ static void check_order(sim_wire *wire, const sim_entry *entry, bool answer, sdb
   wire->last_live = entry->seq;
 }
 
-static void sends_event(sim_wire *wire, sdb_slice message) {
+static void sends_event(sim_wire *wire, sdb_slice message, bool removes) {
   sdb_uuid id = sim_text_uuid(message, "\"id\":\"");
   sdb_uuid event_id = sim_text_uuid(message, "\"eventId\":\"");
   sdb_uuid client_id = sim_text_uuid(message, "\"clientId\":\"");
-  bool removes = sim_text_has(message, "{\"type\":\"remove\"");
   bool was_partial = drop_partial(wire, id);
   if (removes && sdb_uuid_is_nil(event_id)) {
     /* A partial that was given up; or the answer to a push whose remove is forgotten by now. */
@@ -194,7 +193,8 @@ void sim_wire_sends(sim_wire *wire, sdb_slice message) {
     sends_hello(wire, message);
   else if (sdb_slice_equal(type, sdb_slice_of("partial")))
     sends_partial(wire, message);
-  else if (sdb_slice_equal(type, sdb_slice_of("update")) ||
-           sdb_slice_equal(type, sdb_slice_of("remove")))
-    sends_event(wire, message);
+  else if (sdb_slice_equal(type, sdb_slice_of("update")))
+    sends_event(wire, message, false);
+  else if (sdb_slice_equal(type, sdb_slice_of("remove")))
+    sends_event(wire, message, true);
 }
