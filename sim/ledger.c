@@ -51,7 +51,8 @@ void sim_ledger_before_restore(sim_ledger *ledger, const sim_model *model) {
     sim_push *push = ledger->pushes[i];
     /* A change of what was not there is done without an event; now it may be there again. */
     bool done = push->action != SDB_ACTION_CREATE || sim_model_of_client(model, push->client_id);
-    push->rolled_back |= push->accepted && done;
+    /* One whose answer the device still owes may have been stored for all that is known. */
+    push->rolled_back |= !push->accepted || done;
   }
 }
 
