@@ -272,11 +272,18 @@ static void list_partials(listing *l, sdb_uuid id) {
   }
 }
 
+/* What is held stands for the partial of its id, which only a server gone wrong still sends. */
+static void pass_partial(listing *l, sdb_uuid id) {
+  if (l->partials_at == l->partials_count) return;
+  l->partials_at += sdb_uuid_equal(l->partials[l->partials_at]->by_id.key, id);
+}
+
 static void list_objects(listing *l, const sdb_local_page *page) {
   for (uint32_t i = 0; i < page->count; i++) {
     const sdb_local_record *base = &page->records[i];
     list_partials(l, base->id);
     list_one(l, base->id, base);
+    pass_partial(l, base->id);
   }
   if (page->count < page->limit) list_partials(l, NIL);
 }

@@ -211,6 +211,16 @@ static void a_partial_that_cannot_take_an_append_is_not_shown_any_more(void **st
   assert_int_equal(listed(r), 1);
 }
 
+/* Our server never does it; the object is then in no list twice. */
+static void a_partial_of_an_object_that_is_held_is_not_listed_beside_it(void **state) {
+  rig *r = *state;
+  tell(r, NOTE_EVENT(ID("05"), "held"));
+  tell(r, PARTIAL(ID("05"), "\"object\":{\"text\":\"again\"}"));
+  assert_int_equal(listed(r), 1);
+  tell(r, PARTIAL(ID("04"), "\"object\":{\"text\":\"another\"}"));
+  assert_int_equal(listed(r), 2);
+}
+
 static void a_partial_may_become_as_large_as_a_megabyte_and_no_larger(void **state) {
   rig *r = *state;
   char *message = malloc(300000);
@@ -342,6 +352,7 @@ int main(void) {
       ON_RIG(a_greeting_of_another_database_clears_the_stores_that_it_leaves_out_too),
       ON_RIG(a_partial_grows_by_what_is_appended_escapes_and_all),
       ON_RIG(a_partial_that_cannot_take_an_append_is_not_shown_any_more),
+      ON_RIG(a_partial_of_an_object_that_is_held_is_not_listed_beside_it),
       ON_RIG(a_partial_may_become_as_large_as_a_megabyte_and_no_larger),
       ON_RIG(a_partial_that_says_nothing_new_stays_as_it_is),
       ON_RIG(partials_that_are_too_large_together_are_seen_when_they_are_whole),
