@@ -1,5 +1,5 @@
 # Thin: CMake builds (CMakePresets.json), tools/ does the rest.
-.PHONY: build run test long crash coverage bench lint format clean
+.PHONY: build run test long crash coverage fuzz bench lint format clean
 
 build: build/build.ninja
 	cmake --build --preset release
@@ -34,6 +34,11 @@ crash: build
 coverage:
 	tools/setup test
 	tools/coverage
+
+# Each fuzzer for FUZZ_SECONDS (60), two at a time: fuzz/README.md.
+fuzz:
+	tools/setup test
+	fuzz/run
 
 # The server's, beside the Node server; then the device's.
 bench: build

@@ -2,12 +2,14 @@
  * on how the bytes arrive.
  *
  *   byte 0   bit 0: a server is the sender; bit 1: compressed messages are allowed; bit 2: the rest
- *            is a program (below), not the bytes themselves; bits 4 to 6: how large a message may be
+ *            is a program (below), not the bytes; bits 4 to 6: how large a message may be
  *   byte 1   where the bytes are split
  *
  * A program is frames, each of three bytes and its payload: opcode (bits 0 to 3), FIN (bit 7), RSV1
  * (bit 6); how many bytes of payload; the first byte of the mask. They are written as our sender
  * does. Where they keep to the protocol, what is received must be just what was sent.
+ *
+ * With SYNCDB_CANARY the receiver has a defect (`spoil`), which a fuzzer that works soon finds.
  */
 #include "fuzz.h"
 #include "ws/receive.h"

@@ -1,13 +1,13 @@
 /* hub_fuzz.c: the server's state machine, driven by bytes.
  *
  *   byte 0     bits 0 to 2: limits (pushes a second, few connections, small outputs)
- *   then instructions: one byte, of which the low 5 bits choose (OPERATIONS below) and the others are
- *   the device or the user, and the bytes that each takes.
+ *   then instructions: one byte, of which the low 5 bits choose (OPERATIONS below), the next 2 are
+ *   the device or the user, and the last spoils the message that is made; then what each takes.
  *
  * What must hold, whatever they say:
- *  - what a device is sent is whole frames of messages that our decoder takes, of its own user, after
- *    a server_hello, and nothing after its close; an event only when its write came back from the
- *    storage, and of an object never an older one after a newer one;
+ *  - what a device is sent is whole frames of messages that our decoder takes, of its own user,
+ *    after a server_hello, and nothing after its close; an event only when its write came back from
+ *    the storage, and of an object never an older one after a newer one;
  *  - subscribers are told of each user's events in order;
  *  - each request is done exactly once; what the hub holds is bounded, and nothing leaks;
  *  - no deadline stands still;
@@ -341,11 +341,17 @@ static void make_small(text *to) {
   text_put(to, "%s", SMALL[fuzz_below(&m.in, SDB_COUNT_OF(SMALL))]);
 }
 
-/* `how`: 0 as it is, 1 spoiled. */
-static void send_made(device *d, bool spoiled) {
-  if (spoiled) text_spoil(&m.message, &m.in);
-  say(d, &m.message);
-  m.message.size = 0;
+static void make_message(unsigned operation, const char *mark) {
+  if (operation <= 3)
+    make_hello(&m.message);
+  else if (operation <= 6)
+    make_push(&m.message, mark);
+  else if (operation == 7)
+    make_fetch(&m.message);
+  else if (operation == 8)
+    make_small(&m.message);
+  else
+    text_put_raw(&m.message, &m.in);
 }
 
 static void identify(device *d) {
@@ -482,7 +488,6 @@ static void step(void) {
   unsigned operation = fuzz_byte(&m.in), who = operation >> 5 & 3;
   device *d = &m.devices[who];
   bool spoiled = operation & 128;
-  text *message = &m.message;
   switch (operation & 31) { /* OPERATIONS */
   case 0:                   /* connect: user, expiry */
     dial(d, fuzz_below(&m.in, USERS + 1), fuzz_byte(&m.in) & 1 ? m.now_ms + 3000 : 0);
@@ -490,28 +495,18 @@ static void step(void) {
   case 1:
     hang_up(d);
     break;
-  case 2: /* flags, ids */
+  case 2: /* a hello: flags, ids */
   case 3:
-    make_hello(message);
-    send_made(d, spoiled);
-    break;
-  case 4: /* flags, id, object, client id */
+  case 4: /* a push: flags, id, object, client id */
   case 5:
   case 6:
-    make_push(message, mark_of(d));
-    send_made(d, spoiled);
-    break;
-  case 7: /* store, ids, limit */
-    make_fetch(message);
-    send_made(d, spoiled);
-    break;
-  case 8:
-    make_small(message);
-    send_made(d, spoiled);
-    break;
+  case 7: /* a fetch: store, ids, limit */
+  case 8: /* another: which */
   case 9: /* size, bytes */
-    text_put_raw(message, &m.in);
-    send_made(d, false);
+    make_message(operation & 31, mark_of(d));
+    if (spoiled) text_spoil(&m.message, &m.in);
+    say(d, &m.message);
+    m.message.size = 0;
     break;
   case 10:
     drain();

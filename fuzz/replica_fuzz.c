@@ -2,8 +2,8 @@
  *
  *   byte 0     bits 0 to 2: a window, a token that is needed, a start offline; bit 3: the storage
  *              answers later
- *   then instructions: one byte, of which the low 5 bits choose (OPERATIONS below), bit 7 spoils the
- *   message that is made, and the bytes that each takes.
+ *   then instructions: one byte, of which the low 5 bits choose (OPERATIONS below), bit 6 lets the
+ *   turn go on, bit 7 spoils the message that is made; then the bytes that each takes.
  *
  * What must hold, whatever they say:
  *  - what is sent is messages that our decoder takes, only on a connection, a client_hello first;
@@ -587,7 +587,7 @@ static void connect(void) {
   REQUIRE(m.connected && m.greets);
 }
 
-/* How many records of the store a list gives, of its creates that are unsynced and of the others. */
+/* How many records a list of the store gives. */
 static size_t list(uint16_t store) {
   m.records_count = 0;
   begin_ask((sdb_replica_request){.kind = SDB_REPLICA_LIST, .store = store, .limit = 100});

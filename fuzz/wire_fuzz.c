@@ -2,7 +2,7 @@
  * server, anything else for one of a client.
  *
  * What decodes is written by our encoders and decoded again: every field must come back as it was.
- * What the schema floors say of the text is known too: not JSON, or no text `type`, is
+ * What the decoder says of the text is known too: not JSON, or no text `type`, is
  * SDB_BAD_JSON, and nothing else is.
  */
 #include "fuzz.h"
@@ -338,7 +338,7 @@ static void again_of_client(const decoded *d) {
 
 /* ---- objects ---- */
 
-/* As it is stored: what was there, and `$createdAt` where it must be. Stored again, it is the same. */
+/* As it is stored: with a `$createdAt` that may be. Stored again, it is the same. */
 static void require_object(const decoded *d) {
   sdb_buffer once, twice;
   sdb_buffer_init(&once, &memory.mem, (size_t)1 << 20);

@@ -5,7 +5,8 @@ from .common import Finding
 
 
 def check(tree):
-    paths = tree.files(["src", "include", "cli", "examples", "test", "bench", "fuzz"], (".c", ".h"))
+    folders = ["src", "include", "cli", "examples", "test", "bench", "fuzz", "sim"]
+    paths = tree.files(folders, (".c", ".h"))
     command = ["clang-format", "--dry-run", *paths]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tree.root)
     findings = {}

@@ -83,6 +83,8 @@ PLANTED = [
     ("src/base/blank.h", OPENING + "/* x */ \n", {"space", "format"}),
     ("src/base/unfinished.h", OPENING + "/* TO" + "DO: x */\n", {"unfinished"}),
     ("src/base/unopened.h", "int sdb_unopened(void);\n", {"opening"}),
+    ("fuzz/unopened.c", "int x;\n", {"opening"}),
+    ("sim/long_function.c", OPENING + LONG_FUNCTION, {"function"}),
     ("src/base/laid_out.h", OPENING + "int  sdb_laid_out( void );\n", {"format"}),
     ("docs/example.md", "```c\nint x = y;\n```\n", {"example"}),
     (

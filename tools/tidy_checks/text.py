@@ -9,7 +9,7 @@ COLUMNS_MAX = 100
 
 C = (".c", ".h")
 TEXT = (".c", ".h", ".mjs", ".js", ".ts", ".py", ".sh", ".cmake", "CMakeLists.txt", "Makefile")
-SCRIPTS = ("tools/setup", "tools/test", "tools/tidy", ".ci/run")
+SCRIPTS = ("tools/setup", "tools/test", "tools/tidy", "fuzz/run", ".ci/run")
 
 # Never, anywhere in src/, cli/ and examples/: no bound, hidden state, or no way to see an error.
 UNSAFE = {"strcpy", "strcat", "sprintf", "vsprintf", "gets", "strtok", "system", "atoi", "atol"}
@@ -46,7 +46,7 @@ def check_calls(tree):
 
 
 def check_functions(tree):
-    for path in tree.files(["src", "cli", "examples", "test", "bench"], C):
+    for path in tree.files(["src", "cli", "examples", "test", "bench", "fuzz", "sim"], C):
         text = code_only(tree.text(path))
         for match in DEFINITION.finditer(text):
             end = text.find("\n}", match.end())
@@ -76,7 +76,7 @@ def check_lines(tree):
 
 
 def check_openings(tree):
-    for path in tree.files(["src", "cli", "examples", "test", "bench"], C):
+    for path in tree.files(["src", "cli", "examples", "test", "bench", "fuzz", "sim"], C):
         if not tree.text(path).startswith("/*"):
             yield Finding(path, 1, "opening", "does not open with a comment that says what it is")
 
