@@ -540,6 +540,9 @@ static void step(void) {
   case 24:
     m.refuses = spoiled;
     break;
+  case 25: /* how far the clock steps back */
+    m.now_ms -= fuzz_byte(&m.in) * (uint64_t)50;
+    break;
   default:
     settle();
     break;
