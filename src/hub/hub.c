@@ -204,11 +204,13 @@ static void close_expired(sdb_hub *hub, uint64_t now_ms) {
   }
 }
 
+/* First those whose identity ended: behind one of them another's hello may be due already, where
+ * the clock stepped back. */
 void sdb_hub_on_timer(sdb_hub *hub, uint64_t now_ms) {
+  if (hub->expiry_ms <= now_ms) close_expired(hub, now_ms);
   while (
       hub->hello_first && hub->hello_first->connected_ms + hub->limits.hello_timeout_ms <= now_ms)
     sdb_hub_close_peer(hub->hello_first, SDB_CLOSE_NO_HELLO, "no client_hello in time");
-  if (hub->expiry_ms <= now_ms) close_expired(hub, now_ms);
 }
 
 uint64_t sdb_hub_deadline_ms(const sdb_hub *hub) {

@@ -195,6 +195,24 @@ static void a_token_answered_after_the_peer_is_gone_harms_nobody(void **state) {
   harness_free(h);
 }
 
+static void one_timer_does_all_that_is_due_though_the_clock_stepped_back(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *expires = &h->devices[h->devices_count++], *silent;
+  expires->harness = h;
+  expires->peer =
+      sdb_hub_on_connect(h->hub, sdb_slice_of("ada"), h->now_ms + 3000, expires, h->now_ms);
+  assert_non_null(expires->peer);
+  h->now_ms -= 60000;
+  silent = device_connect(h, "bob");
+  h->now_ms += 63000;
+  sdb_hub_on_timer(h->hub, h->now_ms);
+  assert_closed(expires, 4401);
+  assert_closed(silent, 4408);
+  assert_true(sdb_hub_deadline_ms(h->hub) > h->now_ms);
+  harness_free(h);
+}
+
 static void an_identity_ends_when_it_expires(void **state) {
   (void)state;
   harness *h = harness_make();
@@ -365,6 +383,7 @@ int main(void) {
       cmocka_unit_test(of_several_that_expire_each_has_its_own_time),
       cmocka_unit_test(a_token_answered_after_the_peer_is_gone_harms_nobody),
       cmocka_unit_test(an_identity_ends_when_it_expires),
+      cmocka_unit_test(one_timer_does_all_that_is_due_though_the_clock_stepped_back),
       cmocka_unit_test(auth_renews_an_identity),
       cmocka_unit_test(auth_may_shorten_an_identity_and_make_it_last),
       cmocka_unit_test(auth_as_somebody_else_closes_with_4401),
