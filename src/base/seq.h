@@ -16,6 +16,7 @@
 #ifndef SDB_BASE_SEQ_H
 #define SDB_BASE_SEQ_H
 
+#include "base/planted.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <syncdb/uuid.h>
@@ -28,6 +29,7 @@ typedef uint64_t sdb_seq; /* 0 stands for "none" */
 /* The seq that follows `last` at `now_ms`: never at or below `last`, whatever the clock does. */
 static inline sdb_seq sdb_seq_next(sdb_seq last, uint64_t now_ms) {
   sdb_seq from_clock = now_ms << SDB_SEQ_COUNTER_BITS;
+  if (SDB_PLANTED(REUSE_ID) && now_ms < last >> SDB_SEQ_COUNTER_BITS) return from_clock;
   return from_clock > last ? from_clock : last + 1;
 }
 

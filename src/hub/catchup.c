@@ -8,6 +8,7 @@
  * pages are in flight the user's overwritten objects are noted, and their older
  * events are left out of the page.
  */
+#include "base/planted.h"
 #include "hub/state.h"
 
 /* The first page is small, so that the first event is there at once. */
@@ -114,9 +115,9 @@ static bool ask_for_page(sdb_peer *peer, sdb_range *range) {
   op->page.op.kind = SDB_OP_PAGE;
   op->page.user = peer->user->number;
   op->page.store = range->store;
-  op->page.objects_only = range->objects_only;
+  op->page.objects_only = range->objects_only || SDB_PLANTED(REMOVES_LEFT_OUT);
   op->page.after = range->after;
-  op->page.before = range->next;
+  op->page.before = SDB_PLANTED(RANGE_OFF_BY_ONE) ? range->next - 1 : range->next;
   op->page.limit = page_limit(catchup, range);
   op->page.bytes_max = SDB_PAGE_BYTES_MAX;
   sdb_buffer_init(&op->page.memory, hub->mem, SIZE_MAX);
@@ -133,6 +134,7 @@ static bool ask_for_page(sdb_peer *peer, sdb_range *range) {
 }
 
 static bool has_room(const sdb_peer *peer) {
+  if (SDB_PLANTED(BACKPRESSURE_IGNORED)) return true;
   return peer->output_level < peer->hub->limits.output_soft_bytes;
 }
 
@@ -179,7 +181,7 @@ static void write_page(sdb_peer *peer, const sdb_op_page *page) {
     hub->stats.catch_up_events++;
     if (*budget != SDB_WINDOW_ALL && *budget > 0) (*budget)--;
   }
-  if (!page->more) range->next = range->after + 1;
+  if (!page->more || SDB_PLANTED(SYNCED_TOO_EARLY)) range->next = range->after + 1;
 }
 
 /* Whether the storage has forgotten a remove that the device would have to be told of: it holds
@@ -187,7 +189,7 @@ static void write_page(sdb_peer *peer, const sdb_op_page *page) {
 static bool is_past_horizon(sdb_peer *peer, const sdb_op_page *page) {
   sdb_user_head *head = &peer->user->heads[page->store];
   if (page->horizon > head->horizon) head->horizon = page->horizon;
-  return page->after != 0 && page->after < page->horizon;
+  return page->after != 0 && page->after < page->horizon && !SDB_PLANTED(HORIZON_IGNORED);
 }
 
 /* Once the last page is back the note is empty, and those that waited for that go on. */

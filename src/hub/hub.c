@@ -4,6 +4,7 @@
  * outputs and of staged operations when the input returns.
  */
 #include "base/error.h"
+#include "base/planted.h"
 #include "hub/state.h"
 
 /* Messages are at most message_bytes_max, a byte is at most a token. */
@@ -195,6 +196,7 @@ void sdb_hub_on_completed(sdb_hub *hub, sdb_op *list, uint64_t now_ms) {
 
 static void close_expired(sdb_hub *hub, uint64_t now_ms) {
   hub->expiry_ms = UINT64_MAX;
+  if (SDB_PLANTED(EXPIRED_TOKEN_SERVED)) return;
   for (sdb_peer *peer = hub->all_peers; peer; peer = peer->all_next) {
     if (peer->expires_ms == 0 || peer->state == SDB_PEER_CLOSING) continue;
     if (peer->expires_ms <= now_ms)

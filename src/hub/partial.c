@@ -6,6 +6,7 @@
  * its end; a peer over the soft limit is left out until it drained: both fold.
  */
 #include "base/error.h"
+#include "base/planted.h"
 #include "hub/state.h"
 
 /* ---- life ---- */
@@ -250,6 +251,7 @@ static void show(emission *e, sdb_peer *peer) {
   if (continues && view->sent == partial->text.head.size) return;
   if (peer->output_level >= hub->limits.output_soft_bytes) {
     hub->stats.partials_folded++;
+    if (SDB_PLANTED(FOLD_LOSES)) view->sent = partial->text.head.size;
     return;
   }
   sdb_frames *frames =
@@ -412,7 +414,7 @@ static void give_up(sdb_hub_partial *partial) {
 
 void sdb_partial_on_written(sdb_hub_partial *partial, sdb_status status) {
   partial->committing = false;
-  if (status == SDB_OK)
+  if (status == SDB_OK && !SDB_PLANTED(PARTIAL_STAYS))
     sdb_partial_free(partial);
   else if (partial->aborted)
     give_up(partial);

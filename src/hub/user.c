@@ -5,6 +5,7 @@
  * So heads are loaded once; horizons move by themselves as the storage forgets
  * removes, and are asked for anew when a hello finds them old.
  */
+#include "base/planted.h"
 #include "hub/state.h"
 
 static uint32_t hash_name(sdb_slice name) {
@@ -200,6 +201,7 @@ void sdb_user_note_overwrite(sdb_user *user, uint16_t store, sdb_seq object, sdb
 bool sdb_user_is_overwritten(
     const sdb_user *user, uint16_t store, bool singular, sdb_seq object, sdb_seq seq) {
   SDB_ASSERT(user->overwrites_count <= SDB_OVERWRITES_MAX);
+  if (SDB_PLANTED(PAGE_AFTER_REMOVE)) return false;
   for (uint32_t i = 0; i < user->overwrites_count; i++) {
     const sdb_overwrite *overwrite = &user->overwrites[i];
     if (overwrite->store == store && (singular || overwrite->object == object) &&

@@ -4,6 +4,7 @@
  * Its event is encoded once, for all of the user's devices.
  */
 #include "base/error.h"
+#include "base/planted.h"
 #include "hub/state.h"
 
 sdb_write_op *sdb_write_new(sdb_user *user, size_t size) {
@@ -87,8 +88,11 @@ static void fan_out(sdb_write_op *op) {
   sdb_wire_event event = event_of(op);
   sdb_wire_event_write(&hub->run, &event);
   sdb_frames *frames = sdb_hub_take_frames(hub);
-  for (sdb_peer *peer = op->user->peers; peer; peer = peer->user_next) {
+  sdb_peer *first = SDB_PLANTED(CROSS_USER_LIVE) ? hub->all_peers : op->user->peers, *next;
+  for (sdb_peer *peer = first; peer; peer = next) {
+    next = SDB_PLANTED(CROSS_USER_LIVE) ? peer->all_next : peer->user_next;
     if (peer->state != SDB_PEER_LIVE) continue;
+    if (SDB_PLANTED(MISSED_DURING_CATCH_UP) && peer->catchup) continue;
     sdb_hub_send(peer, frames);
     hub->stats.events_sent++;
   }
@@ -107,6 +111,7 @@ static void answer_duplicate(sdb_write_op *op) {
       .client_id = op->write.client_id,
       .object = stored->seq && !stored->removed ? stored->body : (sdb_slice){NULL, 0},
   };
+  if (SDB_PLANTED(STALE_ANSWER)) event.object = op->write.body;
   sdb_wire_event_write(&hub->run, &event);
   sdb_hub_send_run(op->peer);
 }
@@ -146,7 +151,7 @@ static void on_stored(sdb_write_op *op) {
   sdb_op_write *write = &op->write;
   sdb_user *user = op->user;
   SDB_ASSERT(write->seq > user->heads[write->store].head);
-  user->heads[write->store].head = write->seq;
+  if (!SDB_PLANTED(HEAD_STANDS_STILL)) user->heads[write->store].head = write->seq;
   if (write->action != SDB_ACTION_CREATE || sdb_hub_is_singular(op->hub, write->store))
     sdb_user_note_overwrite(user, write->store, write->object, write->seq);
   fan_out(op);
@@ -156,7 +161,8 @@ static void on_stored(sdb_write_op *op) {
 static bool end_push(sdb_write_op *op) {
   sdb_peer *peer = op->peer;
   bool stored = op->write.op.status == SDB_OK && !op->write.duplicate;
-  bool told = stored && sdb_hub_is_subscribed(op->hub, op->write.store);
+  bool told = (stored || (SDB_PLANTED(SUBSCRIBER_TOLD_TWICE) && op->write.duplicate)) &&
+              sdb_hub_is_subscribed(op->hub, op->write.store);
   count_outcome(&op->hub->stats, op);
   peer->in_flight--;
   peer->in_flight_bytes -= op->write.body.size;
@@ -170,6 +176,7 @@ static bool end_push(sdb_write_op *op) {
 }
 
 void sdb_write_on_done(sdb_hub *hub, sdb_write_op *op) {
+  if (SDB_PLANTED(ACKNOWLEDGE_UNSTORED) && op->write.seq != 0) op->write.op.status = SDB_OK;
   sdb_status status = op->write.op.status;
   if (status == SDB_OK && !op->write.duplicate) on_stored(op);
   if (op->partial) sdb_partial_on_written(op->partial, status);

@@ -4,6 +4,7 @@
  * stored in one transaction (protocol.md section 5, 4). Slices of a batch's changes point into its
  * arena.
  */
+#include "base/planted.h"
 #include "replica/state.h"
 
 #define CHANGES_MIN 16
@@ -178,7 +179,7 @@ static void release_push(sdb_replica *replica, sdb_uuid client_id, uint64_t now_
   pending->stored = true;
   pending->kept |= replica->storage->durable;
   replica->send_due = true;
-  sync_soon(replica, now_ms);
+  if (!SDB_PLANTED(SYNC_FORGOTTEN)) sync_soon(replica, now_ms);
 }
 
 /* Those that were stored may be sent; those that were dropped are gone for good. */

@@ -8,6 +8,7 @@
  *   the answer to a push that the   nothing: it is the object as it is now, and says nothing of
  *   server had stored before        what lies below it
  */
+#include "base/planted.h"
 #include "replica/state.h"
 
 typedef struct event {
@@ -28,6 +29,7 @@ static bool is_resent(const sdb_replica *replica, const event *e) {
 /* Whether this may be an event that the server had stored before it was asked on this connection:
  * it comes out of order then. */
 static bool is_out_of_order(const sdb_replica *replica, const event *e) {
+  if (SDB_PLANTED(ANSWER_MOVES_HEAD)) return false;
   const sdb_replica_store *store = &replica->stores[e->store];
   sdb_uuid top = replica->link.brief ? store->head : store->told_head;
   return is_resent(replica, e) && !sdb_id_above(e->event_id, top);
@@ -36,7 +38,7 @@ static bool is_out_of_order(const sdb_replica *replica, const event *e) {
 /* False: no memory. */
 static bool move_head(sdb_replica *replica, const event *e) {
   sdb_replica_store *store = &replica->stores[e->store];
-  if (!store->contiguous && !store->singular) {
+  if (!store->contiguous && !store->singular && !SDB_PLANTED(GAP_NOT_NOTED)) {
     sdb_id_range range = {store->head, e->event_id};
     if (!sdb_ranges_add(&store->missing, replica->mem, range, replica->ranges_max)) return false;
     store->contiguous = true;
@@ -93,7 +95,7 @@ static bool add_change(sdb_replica *replica, const event *e, sdb_slice object, b
    * server that greets leaves the id out where it is the object's. */
   change->or_equal =
       !replica->link.greeted && sdb_uuid_is_nil(e->message->event_id) && !is_resent(replica, e);
-  if (kind == SDB_LOCAL_REMOVE && e->positioned &&
+  if (kind == SDB_LOCAL_REMOVE && e->positioned && !SDB_PLANTED(REMOVES_NOT_KEPT) &&
       sdb_replica_must_keep_removes(&replica->stores[e->store]))
     change->keep = replica->stores[e->store].keeps_removes = true;
   return true;
@@ -109,7 +111,7 @@ static bool take_event(sdb_replica *replica, const event *e, sdb_slice object) {
 
 static void end_partial(sdb_replica *replica, sdb_uuid id) {
   sdb_device_partial *partial = sdb_partial_find(replica, id);
-  if (partial) sdb_partial_drop(replica, partial);
+  if (partial && !SDB_PLANTED(PARTIAL_OUTLIVES_UPDATE)) sdb_partial_drop(replica, partial);
 }
 
 /* This device's remove of the object, where it was sent: the brief's server does not say whose

@@ -6,6 +6,7 @@
  * and no server_hello ever named a database.
  */
 #include "base/error.h"
+#include "base/planted.h"
 #include "replica/state.h"
 
 _Static_assert(sizeof(sdb_wire_range) == sizeof(sdb_id_range), "one is given as the other");
@@ -64,6 +65,9 @@ void sdb_hello_send(sdb_replica *replica) {
 /* All that is held of the store goes, but this device's unsynced pushes. False: no memory. */
 static bool reset_store(sdb_replica *replica, uint16_t index) {
   sdb_replica_store *store = &replica->stores[index];
+  if (SDB_PLANTED(RESET_DROPS_PUSHES) && replica->first &&
+      !sdb_pending_give_up(replica, replica->first))
+    return false;
   store->head = (sdb_uuid){{0}};
   store->missing.count = 0;
   store->awaiting = 1;
@@ -125,6 +129,7 @@ static bool take_store(
   bool reset = is_true(json, sdb_json_member(json, at, sdb_slice_of("reset")));
   if ((reset || other_database) && !reset_store(replica, index)) return false;
   store->told_head = told;
+  if (SDB_PLANTED(HEAD_TOO_EARLY)) store->head = told;
   if (!sdb_id_above(told, store->head)) store->contiguous = true;
   return true;
 }
@@ -145,6 +150,7 @@ void sdb_hello_on_answer(sdb_replica *replica, const sdb_wire_message *message, 
   }
   bool other = !sdb_uuid_is_nil(replica->database) && !sdb_uuid_is_nil(message->database) &&
                !sdb_uuid_equal(replica->database, message->database);
+  if (SDB_PLANTED(EPOCH_IGNORED)) other = false;
   bool done = take_database(replica, message->database);
   for (uint16_t i = 0; done && i < replica->options.stores_count; i++) {
     done = take_store(replica, i, message->json, find_answer(replica, message, i), other);

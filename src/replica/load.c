@@ -6,6 +6,7 @@
  * wherever they are.
  */
 #include "base/error.h"
+#include "base/planted.h"
 #include "replica/state.h"
 
 #define LOAD_BYTES_MAX ((size_t)1 << 30)
@@ -35,7 +36,7 @@ void sdb_replica_attach(sdb_replica *replica, const sdb_local_port *storage, uin
 
 static bool take_ranges(sdb_replica *replica, sdb_ranges *ranges, const sdb_local_state *state) {
   ranges->count = 0;
-  for (uint32_t i = state->missing_count; i > 0; i--) {
+  for (uint32_t i = SDB_PLANTED(FORGET_MISSING) ? 0 : state->missing_count; i > 0; i--) {
     if (!sdb_ranges_add(ranges, replica->mem, state->missing[i - 1], replica->ranges_max))
       return false;
   }

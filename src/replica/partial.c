@@ -6,6 +6,7 @@
  * appends.
  */
 #include "base/error.h"
+#include "base/planted.h"
 #include "replica/state.h"
 
 static sdb_device_partial *of_entry(sdb_entry *entry) {
@@ -95,7 +96,7 @@ static bool append(
   memmove(at + escaped.size, at, text->size - partial->append_at);
   memcpy(at, escaped.data, escaped.size);
   sdb_buffer_commit(text, escaped.size);
-  partial->append_at += escaped.size;
+  if (!SDB_PLANTED(APPEND_LOST)) partial->append_at += escaped.size;
   return true;
 }
 

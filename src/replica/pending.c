@@ -5,6 +5,7 @@
  * process; one of a singular store is in memory only (protocol.md section 5, 7).
  */
 #include "base/error.h"
+#include "base/planted.h"
 #include "replica/state.h"
 
 static sdb_pending *of_client(sdb_entry *entry) {
@@ -169,7 +170,7 @@ bool sdb_pending_store(sdb_replica *replica, sdb_pending *pending) {
   return true;
 }
 
-static bool drop_stored(sdb_replica *replica, const sdb_pending *pending) {
+bool sdb_pending_drop_stored(sdb_replica *replica, const sdb_pending *pending) {
   if (replica->stores[pending->store].singular) return true;
   sdb_local_change *change = sdb_batch_add(replica, SDB_LOCAL_PENDING_DROP, pending->store);
   if (!change) return false;
@@ -192,7 +193,7 @@ bool sdb_pending_show(sdb_replica *replica, const sdb_pending *pending) {
 
 /* A change that the server refused is rolled back; what is only late may still come about. */
 static bool shows(const sdb_pending *pending) {
-  return pending->state != SDB_PENDING_REFUSED;
+  return pending->state != SDB_PENDING_REFUSED || SDB_PLANTED(REFUSED_STAYS);
 }
 
 static const sdb_pending *over_singular(const sdb_replica *replica, uint16_t store) {
@@ -274,6 +275,7 @@ void sdb_pending_on_dropped(sdb_replica *replica, sdb_uuid client_id) {
 
 static bool resolve_dependents(sdb_replica *replica, const sdb_pending *create, sdb_uuid id) {
   sdb_pending *pending = replica->dependents_count > 0 ? replica->first : NULL;
+  if (SDB_PLANTED(DEPENDENTS_FORGOTTEN)) return true;
   for (; pending; pending = pending->next) {
     if (!sdb_uuid_equal(pending->depends, create->by_client.key)) continue;
     pending->depends = (sdb_uuid){{0}};
@@ -305,7 +307,7 @@ sdb_uuid sdb_pending_created(const sdb_replica *replica, sdb_uuid client_id) {
 }
 
 bool sdb_pending_acknowledge(sdb_replica *replica, sdb_pending *pending, sdb_uuid id) {
-  bool done = note_end(replica, pending, false) && drop_stored(replica, pending) &&
+  bool done = note_end(replica, pending, false) && sdb_pending_drop_stored(replica, pending) &&
               resolve_dependents(replica, pending, id);
   if (!done) return false;
   if (pending->in_flight) sdb_send_widen(replica);
@@ -316,8 +318,9 @@ bool sdb_pending_acknowledge(sdb_replica *replica, sdb_pending *pending, sdb_uui
 
 static bool give_up_one(sdb_replica *replica, sdb_pending *pending) {
   /* It leaves the storage last: what stays pending must stay there too. */
-  if (!note_end(replica, pending, true) || !sdb_pending_show(replica, pending) ||
-      !drop_stored(replica, pending))
+  if (!note_end(replica, pending, true) ||
+      !(SDB_PLANTED(NO_ROLLBACK) || sdb_pending_show(replica, pending)) ||
+      !sdb_pending_drop_stored(replica, pending))
     return false;
   sdb_pending_free(replica, pending);
   return true;

@@ -6,6 +6,7 @@
  * there.
  */
 #include "base/error.h"
+#include "base/planted.h"
 #include "replica/state.h"
 
 static sdb_status say(sdb_replica_call *call, sdb_status status, const char *message) {
@@ -97,6 +98,10 @@ static sdb_status add_push(sdb_replica *replica, sdb_replica_call *call, const t
 
 /* Answers the call: with an error now, or when the batch is stored. */
 static void end(sdb_replica *replica, sdb_replica_call *call, sdb_status status) {
+  if (SDB_PLANTED(ACCEPTED_UNSTORED)) {
+    sdb_replica_finish(replica, call, status);
+    return;
+  }
   if (status == SDB_OK && !sdb_batch_hold(replica, call))
     status = say(call, SDB_NO_MEMORY, "out of memory");
   else if (status == SDB_OK)

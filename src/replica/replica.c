@@ -4,6 +4,7 @@
  * staged operations when the input returns.
  */
 #include "base/error.h"
+#include "base/planted.h"
 #include "replica/state.h"
 
 #define TOKENS_MAX ((size_t)1 << 26)
@@ -136,8 +137,9 @@ void sdb_replica_destroy(sdb_replica *replica) {
  * one held is there. */
 static sdb_local_op *take_staged(sdb_replica *replica) {
   sdb_local_op *list = replica->staged, **end = &list;
-  if (replica->commit_out) return NULL;
-  while (*end && !replica->commit_out) {
+  bool at_once = SDB_PLANTED(SECOND_COMMIT_AFTER_FAILURE);
+  if (replica->commit_out && !at_once) return NULL;
+  while (*end && (!replica->commit_out || at_once)) {
     replica->commit_out = (*end)->kind == SDB_LOCAL_COMMIT;
     replica->ops_out++;
     end = &(*end)->next;

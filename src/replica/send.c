@@ -11,6 +11,7 @@
  * connection, under the same client id.
  */
 #include "base/error.h"
+#include "base/planted.h"
 #include "replica/state.h"
 
 /* ---- sending ---- */
@@ -40,6 +41,7 @@ static bool is_behind_in_store(const sdb_pending *pending) {
 
 /* Whether an earlier push of the same object is still to be answered. */
 static bool is_behind_another(const sdb_replica *replica, const sdb_pending *pending) {
+  if (SDB_PLANTED(PUSHES_OVERTAKE)) return false;
   if (replica->stores[pending->store].singular)
     return replica->stores[pending->store].in_flight > 0 || is_behind_in_store(pending);
   if (sdb_uuid_is_nil(pending->by_object.key)) return false;
@@ -59,7 +61,17 @@ static void start_clock(sdb_replica *replica, sdb_pending *pending, uint64_t now
   if (late_ms < replica->link.push_timer_ms) replica->link.push_timer_ms = late_ms;
 }
 
+/* A push that is sent again is taken for a new one. */
+static void rename_planted(sdb_replica *replica, sdb_pending *pending) {
+  sdb_uuid *id = &pending->by_client.key;
+  sdb_table_remove(&replica->pending_by_client, &pending->by_client);
+  replica->options.random(replica->options.random_context, id->bytes, sizeof(id->bytes));
+  sdb_table_insert(&replica->pending_by_client, &pending->by_client);
+}
+
 static void send_one(sdb_replica *replica, sdb_pending *pending, uint64_t now_ms) {
+  if (SDB_PLANTED(NEW_CLIENT_ID_ON_RETRY) && pending->sent_ever) rename_planted(replica, pending);
+  if (SDB_PLANTED(DROP_PENDING_WHEN_SENT) && !sdb_pending_drop_stored(replica, pending)) return;
   sdb_slice object = sdb_slice_make(pending->object, pending->size);
   sdb_buffer *to = sdb_link_begin_message(replica);
   sdb_wire_push(to, sdb_replica_store_name(replica, pending->store), pending->by_object.key, object,
@@ -192,7 +204,7 @@ void sdb_send_refused(
 /* One whose time ran out unseen begins anew, as one that was late does: a machine that slept loses
  * its line before its timers run. */
 static void stop_clock(const sdb_replica *replica, sdb_pending *pending, uint64_t now_ms) {
-  if (!pending->clock_runs) return;
+  if (!pending->clock_runs || SDB_PLANTED(TIMEOUT_RUNS_OFFLINE)) return;
   uint64_t ran_ms = now_ms - pending->clock_ms;
   pending->clock_runs = false;
   if (ran_ms < pending->time_left_ms)

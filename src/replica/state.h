@@ -295,6 +295,8 @@ SDB_MUST_CHECK bool sdb_pending_acknowledge(
 /* The id of the object that the create with this client id made, while that is remembered; else
  * `client_id` itself. */
 sdb_uuid sdb_pending_created(const sdb_replica *replica, sdb_uuid client_id);
+/* Has the open batch take it out of the storage. False: no memory. */
+SDB_MUST_CHECK bool sdb_pending_drop_stored(sdb_replica *replica, const sdb_pending *pending);
 /* The storage does not hold it any more. */
 void sdb_pending_on_dropped(sdb_replica *replica, sdb_uuid client_id);
 /* Forgets it, stored or not, with those that wait for its id; shows what is there then. */

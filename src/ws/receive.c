@@ -12,6 +12,7 @@
  * of its own. What breaks the protocol is refused at the first byte that shows it.
  */
 #include "ws/receive.h"
+#include "base/planted.h"
 #include "ws/utf8.h"
 
 #define FIN 0x80
@@ -193,7 +194,8 @@ static bool take_payload(sdb_ws_receiver *receiver, sdb_ws_input *input, sdb_ws_
   char *data = input->data;
   if (receiver->mask_bit) {
     sdb_ws_mask(data, data, size, receiver->mask, receiver->mask_phase);
-    receiver->mask_phase = (uint8_t)((receiver->mask_phase + size) & 3);
+    if (!SDB_PLANTED(MASK_BEGINS_ANEW))
+      receiver->mask_phase = (uint8_t)((receiver->mask_phase + size) & 3);
   }
   receiver->frame_left -= size;
   input->data += size;

@@ -4,6 +4,7 @@
  * thrown away, so that guards see what they would see; only the seqs it gave stay given.
  */
 #include "storage/memory/memory_storage.h"
+#include "base/planted.h"
 #include "storage/memory/state.h"
 
 struct sdb_memory_storage {
@@ -193,7 +194,7 @@ static void run_to_fail(sdb_memory_storage *storage, sdb_op *list) {
     if (op->kind == SDB_OP_WRITE) SDB_CONTAINER_OF(op, sdb_op_write, op)->duplicate = false;
   }
   if (!copied) return;
-  storage->state.last = copy.last;
+  if (!SDB_PLANTED(SEQ_OF_FAILED_AGAIN)) storage->state.last = copy.last;
   sdb_memory_state_free(&copy);
 }
 

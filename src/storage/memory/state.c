@@ -4,6 +4,7 @@
  * of its object; a singular store has at most one event a user.
  */
 #include "storage/memory/state.h"
+#include "base/planted.h"
 
 void *sdb_memory_array_room(const sdb_mem *mem, sdb_memory_array *array, size_t size) {
   if (array->count == array->capacity) {
@@ -116,7 +117,8 @@ void sdb_memory_state_expire(
   }
   for (size_t i = state->clients.count; i-- > 0;) {
     const sdb_memory_client *client = (const sdb_memory_client *)state->clients.items + i;
-    if (sdb_seq_ms(client->seq) + dedupe_ms < now_ms)
+    if (sdb_seq_ms(client->seq) + dedupe_ms < now_ms ||
+        (SDB_PLANTED(DEDUPE_BY_COUNT) && state->clients.count > 16))
       array_remove(&state->clients, i, sizeof(*client));
   }
 }
@@ -157,7 +159,8 @@ void sdb_memory_state_head(sdb_memory_state *state, sdb_op_user *op) {
 
 /* Whether the page's range and filter take this event. */
 static bool page_takes(const sdb_op_page *op, const sdb_memory_event *event) {
-  if (event->user != op->user || event->store != op->store) return false;
+  if (event->user != op->user && !SDB_PLANTED(CROSS_USER_PAGE)) return false;
+  if (event->store != op->store) return false;
   if (event->seq <= op->after || (op->before != 0 && event->seq >= op->before)) return false;
   return !(op->objects_only && event->removed);
 }

@@ -3,6 +3,7 @@
  * In this order: a client id that was stored before ends it; the object is looked up; the guard
  * has its say; everything that can fail is done; then the arrays change, which cannot fail.
  */
+#include "base/planted.h"
 #include "storage/memory/state.h"
 
 static bool is_singular(const sdb_memory_state *state, uint16_t store) {
@@ -11,7 +12,7 @@ static bool is_singular(const sdb_memory_state *state, uint16_t store) {
 }
 
 static const sdb_memory_client *find_client(const sdb_memory_state *state, const sdb_op_write *op) {
-  if (sdb_uuid_is_nil(op->client_id)) return NULL;
+  if (sdb_uuid_is_nil(op->client_id) || SDB_PLANTED(DROP_DEDUPE)) return NULL;
   const sdb_memory_client *clients = state->clients.items;
   for (size_t i = 0; i < state->clients.count; i++) {
     if (clients[i].user == op->user && sdb_uuid_equal(clients[i].id, op->client_id))
@@ -52,6 +53,7 @@ static sdb_status resolve(const sdb_memory_state *state, sdb_op_write *op, ptrdi
   SDB_ASSERT(singular || object != 0);
   ptrdiff_t at = sdb_memory_state_find(state, op->user, op->store, object);
   bool live = at >= 0 && !sdb_memory_event_at(state, (size_t)at)->removed;
+  if (SDB_PLANTED(REMOVED_LIVES)) live = at >= 0;
   if (op->action == SDB_ACTION_CREATE)
     op->action = live ? SDB_ACTION_UPDATE : SDB_ACTION_CREATE;
   else if (!live)

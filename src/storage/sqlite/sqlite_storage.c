@@ -6,6 +6,7 @@
  */
 #include "storage/sqlite/sqlite_storage.h"
 #include "base/error.h"
+#include "base/planted.h"
 #include "storage/sqlite/checkpointer.h"
 #include "storage/sqlite/format.h"
 #include "storage/sqlite/indexer.h"
@@ -124,11 +125,11 @@ void sdb_sqlite_last_error(sdb_sqlite *storage, sdb_error *error) {
 static sdb_status set_pragmas(
     sdb_sqlite *storage, const sdb_sqlite_options *options, sdb_error *error) {
   char sql[256];
+  bool normal = options->durability == SDB_SQLITE_NORMAL || SDB_PLANTED(LOG_BEFORE_SYNC);
   snprintf(sql, sizeof(sql),
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA secure_delete=%s;"
       " PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY",
-      options->durability == SDB_SQLITE_NORMAL ? "NORMAL" : "FULL",
-      options->secure_delete ? "ON" : "OFF");
+      normal ? "NORMAL" : "FULL", options->secure_delete ? "ON" : "OFF");
   return sdb_db_run(storage->db, storage->path, sql, error);
 }
 
@@ -136,7 +137,7 @@ static sdb_status set_pragmas(
  * so no power failure may take it back any more. */
 static sdb_status keep_what_is_found(
     sdb_sqlite *storage, const sdb_sqlite_options *options, sdb_error *error) {
-  if (options->durability != SDB_SQLITE_FULL) return SDB_OK;
+  if (options->durability != SDB_SQLITE_FULL || SDB_PLANTED(FOUND_NOT_SYNCED)) return SDB_OK;
   int code = sdb_db_sync_wal(storage->db);
   if (code == SQLITE_OK) return SDB_OK;
   return sdb_error_set(

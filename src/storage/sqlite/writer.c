@@ -10,6 +10,7 @@
  */
 #include "storage/sqlite/writer.h"
 #include "base/error.h"
+#include "base/planted.h"
 #include "platform/platform.h"
 #include "storage/sqlite/checkpointer.h"
 #include "storage/sqlite/read_queue.h"
@@ -141,7 +142,7 @@ static sdb_status reserve(sdb_writer *writer, sdb_op_reserve *op) {
 static uint64_t hash_of(const sdb_writer *writer, const sdb_op *op) {
   if (op->kind != SDB_OP_WRITE) return 0;
   const sdb_op_write *write = SDB_CONTAINER_OF(op, const sdb_op_write, op);
-  if (sdb_uuid_is_nil(write->client_id)) return 0;
+  if (sdb_uuid_is_nil(write->client_id) || SDB_PLANTED(DROP_DEDUPE)) return 0;
   return sdb_hash_client(writer->hash_key, write->user, write->client_id);
 }
 
@@ -192,7 +193,7 @@ static void carry_out_all(sdb_writer *writer, const sdb_op_list *group) {
 /* ---- the transaction ---- */
 
 static bool persist_floor(sdb_writer *writer) {
-  if (writer->floor_wanted == 0) return true;
+  if (writer->floor_wanted == 0 || SDB_PLANTED(FLOOR_NOT_STORED)) return true;
   sqlite3_stmt *put = writer->statements[SDB_W_FLOOR_PUT];
   sdb_db_bind(put, 1, writer->floor_wanted);
   return sdb_writer_begin(writer) && sdb_writer_step(writer, put);
@@ -216,7 +217,7 @@ static void roll_back(sdb_writer *writer) {
     sqlite3_step(writer->statements[SDB_W_ROLLBACK]);
     sqlite3_reset(writer->statements[SDB_W_ROLLBACK]);
   }
-  while (undo->deaths_count > 0)
+  while (undo->deaths_count > 0 && !SDB_PLANTED(DEATHS_STAY))
     atomic_store_explicit(&undo->deaths[--undo->deaths_count]->died, 0, memory_order_relaxed);
   sdb_tail_rewind(writer->tail, undo->tail_count);
   writer->forget_at_ms = undo->forget_at_ms;
@@ -258,7 +259,7 @@ static bool finish(sdb_writer *writer) {
   writer->last_failed = writer->failed != 0;
   if (writer->failed != 0) {
     roll_back(writer);
-    if (commits) bury(writer);
+    if (commits && !SDB_PLANTED(NOT_BURIED)) bury(writer);
     return false;
   }
   if (writer->floor_wanted > writer->floor) writer->floor = writer->floor_wanted;
