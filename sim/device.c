@@ -132,11 +132,20 @@ static uint64_t kept_since_ms(const sim_device *device) {
   return now_ms > POWER_LOSS_MS ? now_ms - POWER_LOSS_MS : 0;
 }
 
+uint64_t sim_device_online_ms(const sim_device *device) {
+  return device->online_ms + (device->conn ? device->world->now_ms - device->opened_ms : 0);
+}
+
+void sim_device_leave_conn(sim_device *device) {
+  device->online_ms = sim_device_online_ms(device);
+  device->conn = NULL;
+}
+
 void sim_device_end(sim_device *device, sim_end how, bool loses, uint64_t down_ms) {
   sim_world *world = device->world;
   if (!device->replica) return;
   if (device->conn) sim_conn_drop_device(device->conn, &device->random);
-  device->conn = NULL;
+  sim_device_leave_conn(device);
   device->connecting = false;
   if (device->local_open) device->local->end(device->local, how);
   device->local_open = false;

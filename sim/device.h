@@ -64,6 +64,7 @@ typedef struct sim_device {
   sim_conn *conn;
   bool connecting;
   uint64_t connect_at_ms, opened_ms, network_at_ms; /* of no use before network_at_ms */
+  uint64_t online_ms; /* the time of all connections before this one */
   uint32_t bytes_per_s;
   char token[64];
   uint64_t token_at_ms, token_expires_ms;
@@ -86,6 +87,10 @@ void sim_device_free(sim_device *device);
 
 void sim_device_start(sim_device *device);
 void sim_device_end(sim_device *device, sim_end how, bool loses, uint64_t down_ms);
+/* `device->conn` is over. */
+void sim_device_leave_conn(sim_device *device);
+/* How long it has been online in all its life. */
+uint64_t sim_device_online_ms(const sim_device *device);
 void sim_device_defer(sim_device *device, bool deferred);
 void sim_device_fill(sim_device *device, sim_disk_fault fault, uint64_t for_ms);
 void sim_device_ask_token(sim_device *device);

@@ -37,6 +37,34 @@ static void check_owner(const sim_device *device, sdb_slice object) {
       device->name, (int)object.size, object.data);
 }
 
+/* What is being streamed reads as the stream does, so far. */
+static void check_partial(const sim_device *device, sdb_slice object) {
+  sdb_slice text;
+  SIM_CHECK(sim_text_between(object, "\"message\":\"", &text), "a partial reads as its stream",
+      "%.*s", (int)object.size, object.data);
+  const sim_stream *stream = sim_stream_of(&device->world->streams, text);
+  bool right = text.size <= stream->size && memcmp(stream->text, text.data, text.size) == 0;
+  SIM_CHECK(right, "a partial reads as its stream", "%s shows %.*s of %.*s", device->name,
+      (int)text.size, text.data, (int)stream->size, stream->text);
+}
+
+/* A change that failed: refused, it is rolled back, and shown of a create alone; late, it was online
+ * for as long as it may take. */
+static void check_failed(
+    const sim_device *device, uint16_t store, const sdb_client_record *record) {
+  sdb_status why = record->error ? record->error->status : SDB_OK;
+  bool late = why == SDB_UNAVAILABLE || why == SDB_RATE_LIMITED;
+  bool creates = sdb_uuid_is_nil(record->id) && !SIM_SINGULAR(store);
+  SIM_CHECK(late || creates, "what is refused is rolled back", "%s shows %.*s: %s", device->name,
+      (int)record->object.size, record->object.data, sdb_status_name(why));
+  const sim_push *push = sim_ledger_of_client(&device->world->ledger, record->client_id);
+  if (!late || !push) return;
+  uint64_t took_ms = sim_device_online_ms(device) - push->online_ms;
+  SIM_CHECK(took_ms >= sdb_replica_limits_default().push_timeout_ms,
+      "time offline does not make a push late", "push %u after %llu ms", push->number,
+      (unsigned long long)took_ms);
+}
+
 static sim_shown shown_of(uint16_t store, const sdb_client_record *record) {
   return (sim_shown){store, record->state, record->id, record->event_id, record->client_id,
       hash_of(record->object)};
@@ -60,6 +88,8 @@ static void forget(sim_device *device, uint16_t store, sdb_uuid id, sdb_uuid cli
 
 static void show(sim_device *device, uint16_t store, const sdb_client_record *record) {
   check_owner(device, record->object);
+  if (record->state == SDB_RECORD_PARTIAL) check_partial(device, record->object);
+  if (record->state == SDB_RECORD_FAILED) check_failed(device, store, record);
   device->shown =
       sim_grow(device->shown, device->shown_count, &device->shown_capacity, sizeof(*device->shown));
   device->shown[device->shown_count++] = shown_of(store, record);
@@ -225,6 +255,7 @@ static sim_push *new_push(sim_device *device, uint16_t store, sdb_action action)
   push->user = device->user;
   push->store = store;
   push->action = action;
+  push->online_ms = sim_device_online_ms(device);
   return push;
 }
 
@@ -297,7 +328,7 @@ bool sim_device_decide(sim_device *device, bool discards) {
         push ? push->number : 0, unsynced.error->message);
     sdb_status status = discards ? sdb_replica_discard(device->replica, client_id)
                                  : sdb_replica_retry(device->replica, client_id);
-    if (status == SDB_OK && discards && push) push->discarded = true;
+    if (status == SDB_OK && push) *(discards ? &push->discarded : &push->retried) = true;
     SIM_CHECK(status == SDB_OK || (!discards && status == SDB_CONFLICT), "a failed push", "%s",
         sdb_status_name(status));
     return true;

@@ -21,7 +21,7 @@ void sim_device_on_closed(sim_device *device, unsigned code, sdb_slice reason) {
   SIM_TRACE(device->world->now_ms, device->name, "is closed: %u %.*s", code, (int)reason.size,
       reason.size ? reason.data : "");
   sim_conn *conn = device->conn;
-  device->conn = NULL;
+  sim_device_leave_conn(device);
   conn->device = NULL;
   if (conn->peer) sim_pipe_end(&conn->to_server, device->world->now_ms);
   sdb_replica_on_closed(device->replica, code, reason, "", device->world->now_ms);
@@ -48,7 +48,7 @@ static void carry_out(sim_device *device, const sdb_replica_output *output) {
     break;
   case SDB_REPLICA_DISCONNECT:
     if (device->conn) sim_conn_device_closes(device->conn, output->close_code);
-    device->conn = NULL;
+    sim_device_leave_conn(device);
     device->connecting = false;
     break;
   case SDB_REPLICA_CONNECT:

@@ -9,6 +9,7 @@ void sim_ledger_free(sim_ledger *ledger) {
   for (size_t i = 0; i < ledger->count; i++)
     free(ledger->pushes[i]);
   free(ledger->pushes);
+  free(ledger->accepted);
   sim_map_free(&ledger->by_client);
 }
 
@@ -31,6 +32,9 @@ void sim_ledger_accept(sim_ledger *ledger, sim_push *push, sdb_uuid client_id, u
   if (sim_ledger_of_client(ledger, client_id)) return;
   push->accepted = true;
   push->accepted_ms = now_ms;
+  ledger->accepted = sim_grow(
+      ledger->accepted, ledger->accepted_count, &ledger->accepted_capacity, sizeof(sim_push *));
+  ledger->accepted[ledger->accepted_count++] = push;
   push->client_id = client_id;
   if (!sdb_uuid_is_nil(client_id))
     sim_map_put(&ledger->by_client, sim_map_key(client_id), push->number);
@@ -90,7 +94,27 @@ static bool need_not_be_stored(const sim_push *push, const sim_model *model) {
   return SIM_SINGULAR(push->store) || is_gone(push, model);
 }
 
+/* A later push of an object would be undone by an earlier one that comes behind it. */
+static void check_order(const sim_ledger *ledger, const sim_model *model) {
+  sim_map newest = {0};
+  for (size_t i = 0; model->late_doubles == 0 && i < ledger->accepted_count; i++) {
+    const sim_push *push = ledger->accepted[i];
+    const sim_entry *entry = sim_model_of_client(model, push->client_id);
+    if (!entry || push->retried || push->discarded) continue;
+    sdb_seq object = SIM_SINGULAR(entry->store) ? entry->store + 1u : entry->object;
+    uint64_t key = object << 4 | push->device;
+    uint32_t at = sim_map_get(&newest, key);
+    const sim_entry *before = at == SIM_MAP_NONE ? NULL : &model->entries[at];
+    SIM_CHECK(!before || before->seq < entry->seq, "pushes of one object keep their order",
+        "push %u of device %u is %llx, behind %llx", push->number, push->device,
+        (unsigned long long)entry->seq, (unsigned long long)before->seq);
+    sim_map_put(&newest, key, (uint32_t)(entry - model->entries));
+  }
+  sim_map_free(&newest);
+}
+
 void sim_ledger_check(const sim_ledger *ledger, const sim_model *model) {
+  check_order(ledger, model);
   for (size_t i = 0; i < ledger->count; i++) {
     const sim_push *push = ledger->pushes[i];
     if (!push->accepted || sim_model_of_client(model, push->client_id)) continue;

@@ -14,9 +14,11 @@ typedef struct sim_push {
   sdb_uuid client_id; /* known once it was accepted; nil: it took back what was never sent */
   sdb_uuid object, target_client;
   uint64_t accepted_ms;
-  bool accepted;    /* the device said that it is kept */
+  uint64_t online_ms; /* that the device had been when it was asked for */
+  bool accepted;                   /* the device said that it is kept */
   bool lost;        /* what the device keeps it in was lost since, or may have been */
   bool discarded;   /* the user gave it up */
+  bool retried;     /* the user sent it again, behind others */
   bool removed;     /* the user removed the object while it was pending: it need not be made */
   bool rolled_back; /* it was stored, and a restored backup took that away */
 } sim_push;
@@ -24,6 +26,8 @@ typedef struct sim_push {
 typedef struct sim_ledger {
   sim_push **pushes;
   size_t count, capacity;
+  sim_push **accepted; /* in this order */
+  size_t accepted_count, accepted_capacity;
   sim_map by_client;
 } sim_ledger;
 
@@ -37,7 +41,8 @@ void sim_ledger_lose(
 /* Around a restore: what was stored before it and is not after it was rolled back. */
 void sim_ledger_before_restore(sim_ledger *ledger, const sim_model *model);
 void sim_ledger_after_restore(sim_ledger *ledger, const sim_model *model);
-/* Fails the run unless each accepted push was stored, or need not be. */
+/* Fails the run unless each accepted push was stored, or need not be, and those of one device and
+ * object in their order. */
 void sim_ledger_check(const sim_ledger *ledger, const sim_model *model);
 
 #endif

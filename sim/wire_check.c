@@ -125,6 +125,18 @@ static uint64_t sent_key(const sim_entry *entry) {
   return SIM_SINGULAR(entry->store) ? entry->store + 1u : entry->object;
 }
 
+/* Whatever lies between the last live event and this one was to be sent before it. */
+static void check_none_left_out(const sim_wire *wire, const sim_entry *entry) {
+  const sim_model *model = wire->model;
+  for (size_t i = (size_t)(entry - model->entries); i-- > 0;) {
+    const sim_entry *before = &model->entries[i];
+    if (before->seq <= wire->last_live) return;
+    SIM_CHECK(before->user != wire->user || before->seq <= wire->head[before->store],
+        "a connection is sent each live event", "u%u was not sent %llx", wire->user,
+        (unsigned long long)before->seq);
+  }
+}
+
 static void check_order(sim_wire *wire, const sim_entry *entry, bool answer, sdb_slice message) {
   uint32_t at = (uint32_t)(entry - wire->model->entries);
   uint32_t mark = sim_map_get(&wire->sent, sent_key(entry)), before = mark / 2;
@@ -143,7 +155,29 @@ static void check_order(sim_wire *wire, const sim_entry *entry, bool answer, sdb
   if (again) return;
   SIM_CHECK(entry->seq > wire->last_live, "live events rise", "behind %llx: %.*s",
       (unsigned long long)wire->last_live, (int)message.size, message.data);
+  check_none_left_out(wire, entry);
   wire->last_live = entry->seq;
+}
+
+/* Each event of the range that is the newest of its object has been sent on this connection. */
+static void sends_synced(const sim_wire *wire, sdb_slice message) {
+  uint16_t store = store_of(message);
+  sdb_uuid after_id = sim_text_uuid(message, "\"after\":\"");
+  sdb_uuid before_id = sim_text_uuid(message, "\"before\":\"");
+  sdb_seq after = sdb_uuid_is_nil(after_id) ? 0 : seq_of(wire, after_id, message);
+  sdb_seq before = sdb_uuid_is_nil(before_id) ? SDB_SEQ_MAX : seq_of(wire, before_id, message);
+  if (sim_text_has(message, "\"more\":true")) return;
+  for (size_t i = wire->model->count; i-- > 0;) {
+    const sim_entry *entry = &wire->model->entries[i];
+    if (entry->seq <= after) return;
+    if (entry->user != wire->user || entry->store != store || !entry->current) continue;
+    if (entry->seq >= before || entry->seq > wire->head[store]) continue;
+    /* Who holds nothing below need not be told of removes. */
+    if (entry->removed && (after == 0 || sim_model_may_forget(wire->model, entry))) continue;
+    uint32_t mark = sim_map_get(&wire->sent, sent_key(entry));
+    SIM_CHECK(mark != SIM_MAP_NONE && mark / 2 == i, "what is said to be synced was sent",
+        "not %llx: %.*s", (unsigned long long)entry->seq, (int)message.size, message.data);
+  }
 }
 
 static void sends_event(sim_wire *wire, sdb_slice message, bool removes) {
@@ -193,6 +227,8 @@ void sim_wire_sends(sim_wire *wire, sdb_slice message) {
     sends_hello(wire, message);
   else if (sdb_slice_equal(type, sdb_slice_of("partial")))
     sends_partial(wire, message);
+  else if (sdb_slice_equal(type, sdb_slice_of("synced")))
+    sends_synced(wire, message);
   else if (sdb_slice_equal(type, sdb_slice_of("update")))
     sends_event(wire, message, false);
   else if (sdb_slice_equal(type, sdb_slice_of("remove")))
