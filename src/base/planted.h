@@ -18,6 +18,7 @@
   X(SEQ_OF_FAILED_AGAIN, "what a failed commit numbered is numbered anew")                         \
   X(REMOVED_LIVES, "a removed object can be updated and removed again")                            \
   X(CROSS_USER_PAGE, "a page is read without asking whose events they are")                        \
+  X(CROSS_USER_WRITE, "an object is found without asking whose it is")                             \
   X(CROSS_USER_LIVE, "a live event goes to every connection")                                      \
   X(STALE_ANSWER, "a push again is answered with what it says, not with what is there")            \
   X(HEAD_STANDS_STILL, "a new event does not move the head that hellos are answered with")         \
@@ -38,8 +39,6 @@
   X(GAP_NOT_NOTED, "the first event after a reconnect leaves no missing range")                    \
   X(FORGET_MISSING, "missing ranges are not loaded after a restart")                               \
   X(ANSWER_MOVES_HEAD, "the answer to a push that was stored before counts as an event in order")  \
-  X(REMOVES_NOT_KEPT, "removes are not kept while older events may come")                          \
-  X(STALE_OVERWRITES, "an older event takes the place of a newer one")                             \
   X(RESET_DROPS_PUSHES, "a reset takes an unsynced push with it")                                  \
   X(NEW_CLIENT_ID_ON_RETRY, "what is sent again has another client id")                            \
   X(DROP_PENDING_WHEN_SENT, "a push leaves the local storage when it is sent")                     \

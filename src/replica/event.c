@@ -95,7 +95,7 @@ static bool add_change(sdb_replica *replica, const event *e, sdb_slice object, b
    * server that greets leaves the id out where it is the object's. */
   change->or_equal =
       !replica->link.greeted && sdb_uuid_is_nil(e->message->event_id) && !is_resent(replica, e);
-  if (kind == SDB_LOCAL_REMOVE && e->positioned && !SDB_PLANTED(REMOVES_NOT_KEPT) &&
+  if (kind == SDB_LOCAL_REMOVE && e->positioned &&
       sdb_replica_must_keep_removes(&replica->stores[e->store]))
     change->keep = replica->stores[e->store].keeps_removes = true;
   return true;

@@ -8,7 +8,6 @@
  */
 #include "storage/local/memory_local.h"
 #include "base/memory.h"
-#include "base/planted.h"
 #include "storage/local/order.h"
 #include <stdlib.h>
 
@@ -225,7 +224,6 @@ static void put(sdb_memory_local *local, sdb_local_change *change, prepared *wit
   about found = find_about(to, &change->id, whole);
   change->applied = false;
   int newer = sdb_order_compare(&change->event_id, &found.event_id);
-  if (SDB_PLANTED(STALE_OVERWRITES)) newer = 1;
   bool again = found.object && change->or_equal && newer == 0;
   if ((found.object || found.removed) && newer <= 0 && !again) return;
   change->applied = found.object != NULL || !nothing;

@@ -127,7 +127,8 @@ ptrdiff_t sdb_memory_state_find(
     const sdb_memory_state *state, uint64_t user, uint16_t store, sdb_seq object) {
   for (size_t i = state->events.count; i-- > 0;) {
     const sdb_memory_event *event = sdb_memory_event_at(state, i);
-    if (event->user != user || (store != SDB_STORE_ANY && event->store != store)) continue;
+    if (event->user != user && !(SDB_PLANTED(CROSS_USER_WRITE) && object != 0)) continue;
+    if (store != SDB_STORE_ANY && event->store != store) continue;
     if (object == 0 || event->object == object) return (ptrdiff_t)i;
   }
   return -1;
