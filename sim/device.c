@@ -248,6 +248,15 @@ uint64_t sim_device_due_ms(const sim_device *device) {
   return due_ms;
 }
 
+/* A disk may fail for one operation, and be well for what waits behind it. */
+static void run_local(sim_device *device) {
+  bool is_well = device->well_at_ms == SIM_NEVER;
+  size_t count = is_well ? 1 + sim_below(&device->random, 4) : 1;
+  device->run_at_ms = SIM_NEVER;
+  device->local->run(device->local, device->deferred ? count : SIZE_MAX);
+  if (!is_well && sim_chance(&device->random, 500)) sim_device_fill(device, SIM_DISK_WELL, 0);
+}
+
 void sim_device_run(sim_device *device) {
   uint64_t now_ms = device->world->now_ms;
   if (device->well_at_ms <= now_ms) sim_device_fill(device, SIM_DISK_WELL, 0);
@@ -256,9 +265,7 @@ void sim_device_run(sim_device *device) {
     return;
   }
   if (device->run_at_ms <= now_ms) {
-    device->run_at_ms = SIM_NEVER;
-    device->local->run(
-        device->local, device->deferred ? 1 + sim_below(&device->random, 4) : SIZE_MAX);
+    run_local(device);
   }
   device->list_failed = false;
   if (device->attach_at_ms <= now_ms) attach(device);

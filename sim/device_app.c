@@ -305,7 +305,30 @@ static void remove_account(sim_device *device) {
   ask(device, &request, (sim_ask){.kind = SIM_ASK_PUSH, .push = push});
 }
 
+/* Of another user's object it knows no more than the id. */
+static void change_foreign(sim_device *device, sim_random *random) {
+  sim_world *world = device->world;
+  const sim_model *model = &world->model;
+  if (model->count == 0) return;
+  const sim_entry *entry = &model->entries[sim_below(random, (uint32_t)model->count)];
+  if (entry->user == device->user || SIM_SINGULAR(entry->store)) return;
+  char object[SIM_OBJECT_MAX];
+  bool removes = entry->store == SIM_CHAT || sim_chance(random, 500);
+  sdb_replica_request request = {.kind = removes ? SDB_REPLICA_REMOVE : SDB_REPLICA_UPDATE,
+      .store = entry->store,
+      .id = sdb_seq_to_uuid(entry->object, model->key)};
+  if (!removes)
+    request.object = sim_world_object(world, object, device->user, entry->store, "user", random);
+  sim_push *push = new_push(device, entry->store, removes ? SDB_ACTION_DELETE : SDB_ACTION_UPDATE);
+  push->object = request.id;
+  ask(device, &request, (sim_ask){.kind = SIM_ASK_PUSH, .push = push});
+}
+
 static void push_refused(sim_device *device, sim_random *random) {
+  if (sim_chance(random, 300)) {
+    change_foreign(device, random);
+    return;
+  }
   if (sim_chance(random, 300)) {
     change_object(device, SIM_CHAT, false, true, random);
     return;

@@ -209,7 +209,9 @@ static int file_sync(sqlite3_file *base, int flags) {
   (void)flags;
   disk_file *file = of(base);
   if (!disk_reaches(file->disk)) return SQLITE_IOERR_FSYNC;
-  if (file->disk->fault == SIM_DISK_FAILS_SYNC) {
+  bool once = file->disk->fault == SIM_DISK_FAILS_ONE_SYNC;
+  if (once) file->disk->fault = SIM_DISK_WELL;
+  if (once || file->disk->fault == SIM_DISK_FAILS_SYNC) {
     disk_fail_sync(file->disk, file->node);
     return SQLITE_IOERR_FSYNC;
   }

@@ -15,12 +15,12 @@ typedef struct sim_push {
   sdb_uuid object, target_client;
   uint64_t accepted_ms;
   uint64_t online_ms; /* that the device had been when it was asked for */
-  bool accepted;                   /* the device said that it is kept */
-  bool lost;        /* what the device keeps it in was lost since, or may have been */
-  bool discarded;   /* the user gave it up */
-  bool retried;     /* the user sent it again, behind others */
-  bool removed;     /* the user removed the object while it was pending: it need not be made */
-  bool rolled_back; /* it was stored, and a restored backup took that away */
+  bool accepted;      /* the device said that it is kept */
+  bool lost;          /* what the device keeps it in was lost since, or may have been */
+  bool discarded;     /* the user gave it up */
+  bool retried;       /* the user sent it again, behind others */
+  bool removed;       /* the user removed the object while it was pending: it need not be made */
+  bool rolled_back;   /* it was stored, and a restored backup took that away */
 } sim_push;
 
 typedef struct sim_ledger {

@@ -59,7 +59,8 @@ static const sdb_storage_port *port(sim_backend *base) {
 }
 
 static bool commits_fail(const memory_backend *self) {
-  return self->dead || self->fault == SIM_DISK_FULL || self->fault == SIM_DISK_FAILS_SYNC;
+  return self->dead || self->fault == SIM_DISK_FULL || self->fault == SIM_DISK_FAILS_SYNC ||
+         self->fault == SIM_DISK_FAILS_ONE_SYNC;
 }
 
 static void run_some(memory_backend *self, size_t count, bool fails) {

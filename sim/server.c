@@ -25,7 +25,7 @@ sim_server *sim_server_new(sim_world *world) {
   const sim_plan *plan = &world->plan;
   server->world = world;
   server->random = sim_random_of(plan->seed, 2);
-  server->well_at_ms = SIM_NEVER;
+  server->well_at_ms = server->falls_at_ms = SIM_NEVER;
   sim_memory_init(&server->memory, "the hub", HUB_BYTES_MAX);
   sim_backend_options options = {.stores = sim_storage_stores(),
       .stores_count = SIM_STORES,
@@ -44,6 +44,12 @@ void sim_server_free(sim_server *server) {
 
 uint64_t sim_server_wall_ms(const sim_server *server) {
   return (uint64_t)((int64_t)(SIM_START_MS + server->world->now_ms) + server->wall_offset_ms);
+}
+
+/* What was half done is what a second fault may find. */
+void sim_server_may_fall(sim_server *server) {
+  if (server->world->healed || !sim_chance(&server->random, 400)) return;
+  server->falls_at_ms = server->world->now_ms + sim_wait(&server->random, 2000);
 }
 
 /* ---- starting ---- */
@@ -81,6 +87,7 @@ void sim_server_start(sim_server *server) {
     server->backend->set_fault(server->backend, SIM_DISK_WELL);
     server->well_at_ms = SIM_NEVER;
   }
+  if (server->doubts_count > 0) sim_server_may_fall(server);
   sim_store_reconcile(server);
   if (server->well_at_ms == SIM_NEVER) sim_store_check(server);
   server->epoch = server->port.epoch;
@@ -112,6 +119,7 @@ void sim_server_end(sim_server *server, sim_end how, uint64_t down_ms) {
   sim_memory_check_empty(&server->memory);
   server->backend->end(server->backend, how);
   server->ending = server->dies = false;
+  server->falls_at_ms = SIM_NEVER;
   server->up_at_ms = world->now_ms + down_ms;
   world->stats->crashes += how != SIM_CLOSED;
 }

@@ -45,7 +45,8 @@ typedef struct sim_server {
   bool ending;         /* what comes of its outputs does not matter any more */
   uint64_t well_at_ms; /* the disk; SIM_NEVER: it is well */
   unsigned commits_to_fail;
-  bool dies; /* the next commit is its last */
+  bool dies;            /* the next commit is its last */
+  uint64_t falls_at_ms; /* soon after something went wrong, it is killed or loses power */
   /* the storage */
   sdb_storage_port port;
   sdb_op *writes, **writes_end;
@@ -71,6 +72,8 @@ uint64_t sim_server_wall_ms(const sim_server *server);
 
 /* Starts if it is down and can be. */
 void sim_server_start(sim_server *server);
+/* Has it fall soon, or not. */
+void sim_server_may_fall(sim_server *server);
 void sim_server_end(sim_server *server, sim_end how, uint64_t down_ms);
 /* In order: what was acknowledged is stored, who is connected is told when to come back. */
 void sim_server_stop(sim_server *server, uint64_t down_ms);

@@ -168,7 +168,7 @@ static uint64_t moment_of(const sim_server *server, uint64_t wall_ms) {
 uint64_t sim_server_due_ms(const sim_server *server) {
   uint64_t due_ms = server->well_at_ms;
   if (!server->hub) return server->up_at_ms < due_ms ? server->up_at_ms : due_ms;
-  const uint64_t others[] = {sim_store_due_ms(server), sim_app_due_ms(server),
+  const uint64_t others[] = {server->falls_at_ms, sim_store_due_ms(server), sim_app_due_ms(server),
       moment_of(server, sdb_hub_deadline_ms(server->hub))};
   for (size_t i = 0; i < SDB_COUNT_OF(others); i++) {
     if (others[i] < due_ms) due_ms = others[i];
@@ -186,7 +186,7 @@ void sim_server_run(sim_server *server) {
     sim_server_start(server);
     return;
   }
-  if (sim_store_run(server)) {
+  if (server->falls_at_ms <= now_ms || sim_store_run(server)) {
     sim_server_end(server, sim_chance(&server->random, 500) ? SIM_KILLED : SIM_POWER_LOST,
         sim_wait(&server->random, 20000));
     return;

@@ -148,11 +148,14 @@ static void commit_group(sim_server *server, size_t count) {
     return;
   }
   bool fails = server->commits_to_fail > 0;
-  if (fails) server->backend->set_fault(server->backend, SIM_DISK_FULL);
+  bool by_sync = fails && sim_chance(&server->random, 500);
+  if (fails)
+    server->backend->set_fault(server->backend, by_sync ? SIM_DISK_FAILS_ONE_SYNC : SIM_DISK_FULL);
   carry_out(server, list);
   if (fails) {
     server->commits_to_fail--;
     if (disk_is_well(server)) server->backend->set_fault(server->backend, SIM_DISK_WELL);
+    if (by_sync) sim_server_may_fall(server);
   }
   bool may_fail = fails || !disk_is_well(server);
   size_t at = 0;

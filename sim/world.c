@@ -266,6 +266,7 @@ static void heal(sim_world *world) {
   server->well_at_ms = SIM_NEVER;
   server->commits_to_fail = 0;
   server->dies = false;
+  server->falls_at_ms = SIM_NEVER;
   if (!server->hub) server->up_at_ms = world->now_ms;
   sim_server_start(server);
   for (size_t i = 0; i < world->plan.devices_count; i++)
