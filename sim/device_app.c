@@ -48,8 +48,8 @@ static void check_partial(const sim_device *device, sdb_slice object) {
       (int)text.size, text.data, (int)stream->size, stream->text);
 }
 
-/* A change that failed: refused, it is rolled back, and shown of a create alone; late, it was online
- * for as long as it may take. */
+/* A change that failed: if refused, it is rolled back, and only a create is shown; if late, the
+ * device was online for as long as it may take. */
 static void check_failed(
     const sim_device *device, uint16_t store, const sdb_client_record *record) {
   sdb_status why = record->error ? record->error->status : SDB_OK;

@@ -49,7 +49,8 @@ uint64_t sim_server_wall_ms(const sim_server *server) {
 /* What was half done is what a second fault may find. */
 void sim_server_may_fall(sim_server *server) {
   if (server->world->healed || !sim_chance(&server->random, 400)) return;
-  server->falls_at_ms = server->world->now_ms + sim_wait(&server->random, 2000);
+  bool at_once = sim_chance(&server->random, 500);
+  server->falls_at_ms = server->world->now_ms + sim_wait(&server->random, at_once ? 20 : 2000);
 }
 
 /* ---- starting ---- */

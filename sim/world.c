@@ -147,6 +147,8 @@ static void act_on_device(sim_world *world, sim_device *device, sim_action *acti
     break;
   case SIM_FILL_DEVICE:
     device->slow_ms = SIM_NEVER;
+    /* What waits behind that which fails is of interest. */
+    if (sim_chance(random, 500)) sim_device_defer(device, true);
     sim_device_fill(device, SIM_DISK_FULL, 1 + sim_wait(random, 60000));
     break;
   case SIM_DEVICE_CLOCK:
