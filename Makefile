@@ -1,5 +1,5 @@
 # Thin: CMake builds (CMakePresets.json), tools/ does the rest.
-.PHONY: build run test long crash coverage fuzz bench lint format clean
+.PHONY: build run test long faults crash coverage fuzz bench lint format clean
 
 build: build/build.ninja
 	cmake --build --preset release
@@ -24,6 +24,13 @@ test:
 long: build
 	build/bin/sim --storage mixed --sessions 1000000
 	SYNCDB_MODEL_RUNS=20000 build/bin/replica_model_test
+
+# Every fault that is planted in the library has to be found by the simulation.
+faults:
+	tools/setup run
+	cmake --preset faults
+	cmake --build --preset faults --target sim
+	sim/faults build/faults/bin/sim
 
 # Real processes, killed 3,000 times, with full disks and cut lines; some of it over TLS. Minutes.
 crash: build
