@@ -21,10 +21,10 @@ typedef enum sim_end {
 
 typedef enum sim_disk_fault {
   SIM_DISK_WELL = 0,
-  SIM_DISK_FULL,           /* nothing more can be written */
-  SIM_DISK_FAILS_SYNC,     /* what is written may or may not get there */
-  SIM_DISK_FAILS_ONE_SYNC, /* the next, and is well then */
-  SIM_DISK_FAILS_READ
+  SIM_DISK_FULL,       /* nothing more can be written */
+  SIM_DISK_FAILS_SYNC, /* what is written may or may not get there */
+  SIM_DISK_FAILS_READ,
+  SIM_DISK_FAILS_ONE_SYNC /* the next, and is well then */
 } sim_disk_fault;
 
 /* ---- the server's ---- */
