@@ -94,7 +94,9 @@ static bool need_not_be_stored(const sim_push *push, const sim_model *model) {
   return SIM_SINGULAR(push->store) || is_gone(push, model);
 }
 
-/* A later push of an object would be undone by an earlier one that comes behind it. */
+/* A later push of an object would be undone by an earlier one that comes behind it. An object that
+ * was changed by others before its create was seen back is two to the device, until it is: what
+ * names it by the create is a line of its own. */
 static void check_order(const sim_ledger *ledger, const sim_model *model) {
   sim_map newest = {0};
   for (size_t i = 0; model->late_doubles == 0 && i < ledger->accepted_count; i++) {
@@ -102,7 +104,8 @@ static void check_order(const sim_ledger *ledger, const sim_model *model) {
     const sim_entry *entry = sim_model_of_client(model, push->client_id);
     if (!entry || push->retried || push->discarded) continue;
     sdb_seq object = SIM_SINGULAR(entry->store) ? entry->store + 1u : entry->object;
-    uint64_t key = object << 4 | push->device;
+    bool by_create = !sdb_uuid_is_nil(push->target_client);
+    uint64_t key = object << 4 | (uint64_t)by_create << 3 | push->device;
     uint32_t at = sim_map_get(&newest, key);
     const sim_entry *before = at == SIM_MAP_NONE ? NULL : &model->entries[at];
     SIM_CHECK(!before || before->seq < entry->seq, "pushes of one object keep their order",
