@@ -46,7 +46,7 @@ static void plan_conditions(sim_plan *plan, sim_random *random) {
   /* Room for a page, or nobody could catch up. */
   plan->output_hard_bytes =
       plan->output_soft_bytes + (sim_chance(random, 300) ? 256 * 1024 : 4 * 1024 * 1024);
-  plan->pushes_per_second = sim_chance(random, 100) ? 5 : 0;
+  plan->pushes_per_second = sim_chance(random, 100) ? 1 + sim_below(random, 5) : 0;
   plan->remember_ms = sim_chance(random, 300) ? 2 * HOUR_MS : 90 * DAY_MS;
   plan->dedupe_ms = sim_chance(random, 300) ? 7 * DAY_MS : 60 * DAY_MS;
 }
