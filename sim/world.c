@@ -9,7 +9,7 @@
 
 #define DAY_MS ((uint64_t)24 * 3600 * 1000)
 #define CONNS_BYTES_MAX ((size_t)32 << 20)
-#define REST_MAX_S 3600            /* of the world's time, after the last fault */
+#define REST_MAX_S 3600           /* of the world's time, after the last fault */
 #define STEPS_AT_ONCE_MAX 100000u /* at one moment: more is a livelock */
 
 sdb_slice sim_world_object(sim_world *world, char *to, uint16_t user, uint16_t store,

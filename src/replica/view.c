@@ -151,7 +151,8 @@ void sdb_view_of_refresh(
 bool sdb_view_refresh(sdb_replica *replica, uint16_t store, sdb_uuid id) {
   sdb_replica_call *call = sdb_mem_zero(replica->mem, sizeof(*call));
   if (!call) return false;
-  /* Of a singular store, whatever it holds then: another object may have taken the place of this. */
+  /* Of a singular store, whatever it holds then: another object may have taken the place of this.
+   */
   if (replica->stores[store].singular) id = NIL;
   call->internal = true;
   call->request.kind = SDB_REPLICA_GET;
