@@ -41,8 +41,9 @@ struct sim_backend {
    * What the sink submits meanwhile may wait for the next. */
   void (*run)(sim_backend *self);
   /* The life dies by itself within the next `run`, after so many more operations on the disk (0: it
-   * does not): whatever completes in that run completes SDB_UNAVAILABLE and was stored as a whole
-   * or not at all. `end` has to follow. A storage without a disk may die between operations. */
+   * does not): what completes in that run completes SDB_UNAVAILABLE, and of its writes the first
+   * ones are stored, in order, or none, or all. `end` has to follow. A storage without a disk dies
+   * between operations; one that needs fewer than were given does not die. */
   void (*die_within)(sim_backend *self, unsigned operations);
   void (*set_fault)(sim_backend *self, sim_disk_fault fault);
   /* Ends the life. Nothing may be submitted that was not run. */
