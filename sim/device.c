@@ -104,7 +104,7 @@ void sim_device_start(sim_device *device) {
   if (device->replica || world->now_ms < device->up_at_ms) return;
   draw_windows(device);
   sdb_replica_options options = {.mem = &device->memory.mem,
-      .stores = sim_stores(),
+      .stores = device->plan->no_rules ? sim_stores_without_rules() : sim_stores(),
       .stores_count = SIM_STORES,
       .windows = device->windows,
       .random = draw,

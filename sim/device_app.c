@@ -187,6 +187,22 @@ static void check_record(
       (int)record->object.size, record->object.data);
 }
 
+/* At rest: it is what the server has now. */
+static void check_current(
+    const sim_device *device, uint16_t store, const sdb_client_record *record) {
+  const sim_model *model = &device->world->model;
+  sdb_seq seq = 0;
+  SIM_CHECK(record->state == SDB_RECORD_SYNCED && !record->gap, "at rest all is synced",
+      "%s lists %.*s", device->name, (int)record->object.size, record->object.data);
+  bool known = sdb_seq_from_uuid(record->event_id, model->key, &seq);
+  const sim_entry *entry = known ? sim_model_find(model, seq) : NULL;
+  bool same = entry && entry->current && entry->store == store && entry->user == device->user &&
+              record->object.size == entry->size &&
+              memcmp(record->object.data, entry->body, entry->size) == 0;
+  SIM_CHECK(same, "all devices hold what the server has", "%s lists %.*s", device->name,
+      (int)record->object.size, record->object.data);
+}
+
 static void on_pushed(sim_device *device, sim_ask *what, const sdb_replica_output *output) {
   sim_world *world = device->world;
   SIM_TRACE(world->now_ms, device->name, "push %u: %s, client id ...%02x%02x", what->push->number,
@@ -238,9 +254,7 @@ void sim_device_on_done(sim_device *device, const sdb_replica_output *output) {
           (int)output->records[i].object.size, output->records[i].object.data);
     if (what->records > 0) what->last = output->records[what->records - 1].id;
     for (size_t i = 0; i < what->records; i++)
-      SIM_CHECK(output->records[i].state == SDB_RECORD_SYNCED && !output->records[i].gap,
-          "at rest all is synced", "%s lists %.*s", device->name,
-          (int)output->records[i].object.size, output->records[i].object.data);
+      check_current(device, output->store, &output->records[i]);
     break;
   case SIM_ASK_READ:
     break;
@@ -259,11 +273,11 @@ static sim_push *new_push(sim_device *device, uint16_t store, sdb_action action)
   return push;
 }
 
-static void push_object(sim_device *device, uint16_t store, sim_random *random) {
+static void push_object(sim_device *device, uint16_t store, const char *role, sim_random *random) {
   char object[SIM_OBJECT_MAX];
   sdb_replica_request request = {.kind = SDB_REPLICA_PUSH,
       .store = store,
-      .object = sim_world_object(device->world, object, device->user, store, "user", random)};
+      .object = sim_world_object(device->world, object, device->user, store, role, random)};
   sim_push *push = new_push(device, store, SDB_ACTION_CREATE);
   ask(device, &request, (sim_ask){.kind = SIM_ASK_PUSH, .push = push});
 }
@@ -329,8 +343,14 @@ static void push_refused(sim_device *device, sim_random *random) {
     change_foreign(device, random);
     return;
   }
+  /* Without rules of its own it is the server that refuses. */
+  bool refused_here = !device->plan->no_rules;
   if (sim_chance(random, 300)) {
-    change_object(device, SIM_CHAT, false, true, random);
+    change_object(device, SIM_CHAT, false, refused_here, random);
+    return;
+  }
+  if (!refused_here) {
+    push_object(device, SIM_CHAT, "assistant", random);
     return;
   }
   sdb_replica_request request = {.kind = SDB_REPLICA_PUSH, .store = SIM_CHAT};
@@ -394,14 +414,14 @@ static void toggle_online(sim_device *device) {
 static void burst(sim_device *device, sim_random *random) {
   uint32_t count = 5 + sim_below(random, 30);
   for (uint32_t i = 0; i < count; i++)
-    push_object(device, SIM_NOTE, random);
+    push_object(device, SIM_NOTE, "user", random);
 }
 
 void sim_device_act(sim_device *device, sim_action_kind kind, sim_random *random) {
   if (!device->replica) return;
   switch (kind) {
   case SIM_PUSH_NOTE:
-    push_object(device, SIM_NOTE, random);
+    push_object(device, SIM_NOTE, "user", random);
     break;
   case SIM_UPDATE_NOTE:
     change_object(device, SIM_NOTE, false, false, random);
@@ -410,13 +430,13 @@ void sim_device_act(sim_device *device, sim_action_kind kind, sim_random *random
     change_object(device, SIM_NOTE, true, false, random);
     break;
   case SIM_PUSH_CHAT:
-    push_object(device, SIM_CHAT, random);
+    push_object(device, SIM_CHAT, "user", random);
     break;
   case SIM_REMOVE_CHAT:
     change_object(device, SIM_CHAT, true, false, random);
     break;
   case SIM_SET_ACCOUNT:
-    push_object(device, SIM_ACCOUNT, random);
+    push_object(device, SIM_ACCOUNT, "user", random);
     break;
   case SIM_REMOVE_ACCOUNT:
     remove_account(device);

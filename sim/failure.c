@@ -25,7 +25,10 @@ void sim_fail(const char *kind, const char *format, ...) {
   va_end(arguments);
   snprintf(report->kind, sizeof(report->kind), "%s", kind);
   fflush(stdout);
-  _exit(SIM_FAILED);
+  if (report == &nobody)
+    fprintf(stderr, "FAILED: seed %llu at %llu ms: %s: %s\n", (unsigned long long)report->seed,
+        (unsigned long long)report->at_ms, report->kind, report->message);
+  _exit(report == &nobody ? 1 : SIM_FAILED);
 }
 
 void *sim_alloc(size_t size) {

@@ -21,7 +21,8 @@ typedef struct sim_report {
   char message[1024]; /* what was seen */
 } sim_report;
 
-/* Where failures of this process are told; never NULL after it was set. */
+/* Where failures of this process are told. Until it is set they go to the standard error, and end
+ * the process with 1. */
 void sim_report_to(sim_report *report);
 sim_report *sim_report_here(void);
 

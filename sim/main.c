@@ -2,6 +2,7 @@
 #include "base/planted.h"
 #include "sim/cases.h"
 #include "sim/run.h"
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,7 +38,8 @@ static const char HELP[] =
 typedef struct command {
   sim_run_options run;
   sim_mask mask;
-  bool one, trace, masked, here, shrinks, cases;
+  const char *fault; /* NULL: none is planted */
+  bool seeds, one, trace, masked, here, shrinks, cases;
 } command;
 
 static _Noreturn void misused(const char *why, const char *what) {
@@ -47,18 +49,22 @@ static _Noreturn void misused(const char *why, const char *what) {
 
 /* ---- the command line ---- */
 
+#define SEED_MAX (UINT64_MAX / 2)
+
 static uint64_t number(const char *text, const char **end) {
   char *stop;
+  errno = 0;
   uint64_t value = strtoull(text, &stop, 10);
-  if (stop == text) misused("not a number: ", text);
+  bool digits = *text >= '0' && *text <= '9';
+  if (!digits || errno != 0 || value > SEED_MAX) misused("not a number that can be used: ", text);
   *end = stop;
   return value;
 }
 
-static uint64_t whole_number(const char *text) {
+static uint64_t whole_number(const char *text, uint64_t low, uint64_t high) {
   const char *end;
   uint64_t value = number(text, &end);
-  if (*end) misused("not a number: ", text);
+  if (*end || value < low || value > high) misused("not a number that can be used: ", text);
   return value;
 }
 
@@ -66,7 +72,8 @@ static void read_seeds(command *c, const char *text) {
   const char *end;
   c->run.first = number(text, &end);
   if (strncmp(end, "..", 2) != 0) misused("not A..B: ", text);
-  c->run.last = end[2] ? whole_number(end + 2) : UINT64_MAX - SIM_JOBS_MAX;
+  c->run.last = end[2] ? whole_number(end + 2, c->run.first, SEED_MAX) : SEED_MAX;
+  c->seeds = true;
 }
 
 static void read_mask(command *c, const char *text) {
@@ -143,17 +150,16 @@ static void take_option(command *c, int option, const char *value) {
     break;
   case SEED:
     c->one = true;
-    c->run.first = c->run.last = whole_number(value);
+    c->run.first = c->run.last = whole_number(value, 0, SEED_MAX);
     break;
   case SESSIONS:
+    c->run.sessions = whole_number(value, 1, SEED_MAX);
+    break;
   case SECONDS:
-    if (option == SESSIONS) c->run.sessions = whole_number(value);
-    if (option == SECONDS) c->run.seconds = (uint32_t)whole_number(value);
-    if (c->run.last == 100) c->run.last = UINT64_MAX - SIM_JOBS_MAX;
+    c->run.seconds = (uint32_t)whole_number(value, 1, UINT32_MAX);
     break;
   case JOBS:
-    c->run.jobs = (uint32_t)whole_number(value);
-    if (c->run.jobs == 0 || c->run.jobs > SIM_JOBS_MAX) misused("jobs are from 1 to 64", "");
+    c->run.jobs = (uint32_t)whole_number(value, 1, SIM_JOBS_MAX);
     break;
   case STORAGE:
     c->run.storages = read_storage(value);
@@ -175,6 +181,7 @@ static void take_option(command *c, int option, const char *value) {
     break;
   case FAULT_NAME:
     plant(value);
+    c->fault = value;
     break;
   case FAULT_LIST:
     list_faults();
@@ -183,7 +190,7 @@ static void take_option(command *c, int option, const char *value) {
     fputs(HELP, stdout);
     exit(0);
   default:
-    misused("see above", "");
+    exit(2); /* getopt has said why */
   }
 }
 
@@ -198,11 +205,15 @@ static void read_options(command *c, int argc, char **argv) {
       {"help", no_argument, NULL, HELPS}, {NULL, 0, NULL, 0}};
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   *c = (command){.run = {.first = 1, .last = 100}, .shrinks = true};
-  c->run.jobs = cores > 0 && cores < SIM_JOBS_MAX ? (uint32_t)cores : 1;
+  c->run.jobs = cores < 1 ? 1 : cores > SIM_JOBS_MAX ? SIM_JOBS_MAX : (uint32_t)cores;
   for (int option; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;)
     take_option(c, option, optarg);
   if (optind < argc) misused("what is this: ", argv[optind]);
-  if ((c->trace || c->masked) && !c->one) misused("this needs --seed", "");
+  bool bounded = c->run.sessions > 0 || c->run.seconds > 0;
+  if (!c->seeds && !c->one && bounded) c->run.last = SEED_MAX;
+  if ((c->trace || c->masked) && !c->one) misused("--trace and --without need --seed", "");
+  if (c->one && (c->seeds || bounded)) misused("--seed is one seed, whatever it takes", "");
+  if (c->cases && (c->one || c->seeds || bounded)) misused("--cases has its own seeds", "");
 }
 
 /* ---- what is told ---- */
@@ -218,7 +229,7 @@ static void tell_failure(const sim_report *report) {
 }
 
 static void print_mask(const sim_mask *mask) {
-  const char *before = "";
+  const char *before = " --without ";
   for (size_t i = 0; i < SIM_ACTIONS_MAX; i++) {
     if (!mask->left_out[i]) continue;
     size_t to = i;
@@ -242,8 +253,9 @@ static void tell_shrunk(const command *c, const sim_report *report) {
   printf("%zu actions are left. The trace:\n", left);
   sim_run_one(report->seed, c->run.storages, &mask, true, ONE_SECONDS, &again);
   tell_failure(&again);
-  printf("Again: sim --storage %s --seed %" PRIu64 " --trace --without ",
-      storage_name(c->run.storages), report->seed);
+  printf("Again: sim --storage %s --seed %" PRIu64 " --trace", storage_name(c->run.storages),
+      report->seed);
+  if (c->fault) printf(" --fault %s", c->fault);
   print_mask(&mask);
   printf("\n");
 }
@@ -266,9 +278,7 @@ static void tell_stats(const sim_stats *stats, double seconds) {
 /* ---- what is done ---- */
 
 static bool run_here(const command *c) {
-  static sim_report report;
   sim_stats stats = {0};
-  sim_report_to(&report);
   sim_trace_on = c->trace;
   for (uint64_t seed = c->run.first; seed <= c->run.last; seed++)
     sim_world_live(seed, c->run.storages, &c->mask, &stats);

@@ -2,6 +2,7 @@
 #include "sim/model.h"
 #include "sim/failure.h"
 #include "sim/stores.h"
+#include "sim/text.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,13 +128,11 @@ sim_expected sim_model_expect(const sim_model *model, const sim_asked *asked) {
 }
 
 const sim_entry *sim_model_apply(sim_model *model, const sim_asked *asked, sdb_seq seq) {
-  sim_expected expected = sim_model_expect(model, asked);
   SIM_CHECK(seq > model->last, "event ids increase", "%llx is not above %llx",
       (unsigned long long)seq, (unsigned long long)model->last);
   model->entries =
       sim_grow(model->entries, model->count, &model->capacity, sizeof(*model->entries));
-  /* The entries may have moved. */
-  expected = sim_model_expect(model, asked);
+  sim_expected expected = sim_model_expect(model, asked); /* now that the entries have moved */
   const sim_entry *current = expected.current;
   bool removed = asked->action == SDB_ACTION_DELETE;
   sim_entry *entry = &model->entries[model->count];
@@ -216,6 +215,11 @@ void sim_model_wrote(sim_model *model, const sim_asked *asked, const sdb_op_writ
     SIM_CHECK(op->previous.size == expected.current->size &&
                   memcmp(op->previous.data, expected.current->body, op->previous.size) == 0,
         "a write's outcome", "what it replaced is something else");
+  /* The chat's rules, for what clients push. */
+  bool refused =
+      asked->store == SIM_CHAT && !sdb_uuid_is_nil(asked->client_id) &&
+      (op->action == SDB_ACTION_UPDATE || sim_text_has(asked->body, "\"role\":\"assistant\""));
+  SIM_CHECK(!refused, "rules hold on the server", "%.*s", (int)asked->body.size, asked->body.data);
   const sim_entry *entry = sim_model_apply(model, asked, op->seq);
   SIM_CHECK(op->object == entry->object && op->store == entry->store, "a write's outcome",
       "object %llx of store %u, not %llx", (unsigned long long)op->object, op->store,

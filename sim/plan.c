@@ -30,6 +30,7 @@ static void plan_devices(sim_plan *plan, sim_random *random, sim_storages storag
       device->token_mode = sim_chance(random, 500) ? SIM_TOKEN_AT_UPGRADE : SIM_TOKEN_IN_HELLO;
     device->on_disk = sim_chance(random, 300) && storages != SIM_ALL_MEMORY;
     device->on_disk |= storages == SIM_ALL_SQLITE;
+    device->no_rules = sim_chance(random, 150);
     if (sim_chance(random, 200))
       device->wall_offset_ms = (int64_t)sim_wait(random, 60 * DAY_MS) - (int64_t)(30 * DAY_MS);
   }
@@ -65,6 +66,7 @@ static void plan_actions(sim_plan *plan, sim_random *random) {
     uint32_t at = sim_below(random, sum), kind = 0;
     while (at >= weights[kind])
       at -= weights[kind++];
+    if (sim_chance(random, 3)) kind = SIM_SLEEP;
     uint64_t wait_ms = sim_wait(random, kind == SIM_SLEEP ? 10 * DAY_MS : gap_ms);
     plan->actions[i] =
         (sim_action){at_ms, (sim_action_kind)kind, sim_random_of(plan->seed, 100 + i), wait_ms};

@@ -79,7 +79,8 @@ typedef enum sim_token_mode {
 typedef struct sim_plan_device {
   uint16_t user;
   sim_token_mode token_mode;
-  bool on_disk; /* SQLite; otherwise memory */
+  bool on_disk;  /* SQLite; otherwise memory */
+  bool no_rules; /* it pushes what the server has to refuse */
   int64_t wall_offset_ms;
 } sim_plan_device;
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define SHRINK_TRY_SECONDS 20
+#define WORLD_SECONDS 300 /* more than any world takes: what hangs is a failure too */
 
 /* What the processes share. */
 typedef struct shared {
@@ -34,6 +35,13 @@ static void *share(size_t size) {
   void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory != MAP_FAILED) return memory;
   perror("mmap");
+  exit(2);
+}
+
+static pid_t fork_or_exit(void) {
+  pid_t child = fork();
+  if (child >= 0) return child;
+  perror("fork");
   exit(2);
 }
 
@@ -76,6 +84,7 @@ static _Noreturn void work(const sim_run_options *options, shared *all, uint32_t
     uint64_t seed = atomic_fetch_add(&all->next, 1);
     if (seed > options->last || seed < options->first) break;
     uint64_t before = stats->sessions;
+    alarm(WORLD_SECONDS);
     sim_world_live(seed, options->storages, NULL, stats);
     atomic_fetch_add(&all->sessions, stats->sessions - before);
   }
@@ -89,7 +98,7 @@ bool sim_run_seeds(const sim_run_options *options, sim_stats *stats, sim_report 
   bool good = true;
   atomic_store(&all->next, options->first);
   for (uint32_t i = 0; i < options->jobs; i++) {
-    workers[i] = fork();
+    workers[i] = fork_or_exit();
     if (workers[i] == 0) work(options, all, i, end);
   }
   for (uint32_t left = options->jobs; left > 0; left--) {
@@ -116,7 +125,7 @@ static bool run_one(sim_report *report, uint64_t seed, sim_storages storages, co
     bool trace, uint32_t seconds) {
   memset(report, 0, sizeof(*report));
   fflush(stdout);
-  pid_t child = fork();
+  pid_t child = fork_or_exit();
   if (child == 0) {
     sim_stats stats = {0};
     sim_report_to(report);

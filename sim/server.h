@@ -121,7 +121,9 @@ uint64_t sim_app_due_ms(const sim_server *server);
 void sim_app_run(sim_server *server);
 /* The process is gone, and its partials with it. */
 void sim_app_end(sim_server *server);
-/* Ends the streams that are open, in order. */
+/* At rest: reads everything, and fails the run where it is not all that there is. */
+void sim_app_read_all(sim_server *server);
+/* At rest: each client's event that this life stored has been told to the subscribers. */
 void sim_app_settle(sim_server *server);
 
 #endif

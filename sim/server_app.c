@@ -12,6 +12,8 @@
 
 struct sim_app_request {
   sdb_request_kind kind;
+  bool whole;     /* at rest: what is given is all that there is */
+  size_t objects; /* and so many there are */
   uint16_t user;
   uint32_t stream; /* of a partial's */
 };
@@ -81,6 +83,39 @@ void sim_app_read(sim_server *server, sim_random *random) {
   ask(server, &request, (sim_app_request){.user = some_user(server, random)});
 }
 
+#define LIST_MAX 1000
+
+static size_t count_live(const sim_model *model, uint16_t user, uint16_t store) {
+  size_t count = 0;
+  for (size_t i = 0; i < model->count; i++) {
+    const sim_entry *entry = &model->entries[i];
+    count += entry->current && !entry->removed && entry->user == user && entry->store == store;
+  }
+  return count < LIST_MAX ? count : LIST_MAX;
+}
+
+void sim_app_read_all(sim_server *server) {
+  const sim_model *model = &server->world->model;
+  for (uint16_t user = 0; user < server->world->plan.users; user++) {
+    for (uint16_t store = 0; store < SIM_STORES; store++) {
+      sdb_request request = {.kind = SDB_REQUEST_LIST, .store = store, .limit = LIST_MAX};
+      if (SIM_SINGULAR(store)) request.kind = SDB_REQUEST_SINGULAR;
+      ask(server, &request,
+          (sim_app_request){
+              .user = user, .whole = true, .objects = count_live(model, user, store)});
+    }
+  }
+  for (size_t i = 0; i < model->count; i += 7) {
+    const sim_entry *entry = &model->entries[i];
+    if (!entry->current || SIM_SINGULAR(entry->store)) continue;
+    sdb_request request = {.kind = SDB_REQUEST_GET,
+        .store = entry->store,
+        .id = sdb_seq_to_uuid(entry->object, model->key)};
+    ask(server, &request,
+        (sim_app_request){.user = entry->user, .whole = true, .objects = !entry->removed});
+  }
+}
+
 /* ---- streams ---- */
 
 static sim_stream *stream_at(sim_server *server, uint32_t at) {
@@ -144,9 +179,7 @@ static void on_stream_done(
   switch (what->kind) {
   case SDB_REQUEST_PARTIAL_BEGIN:
     stream->open = good;
-    stream->aborted = !good;
     if (!good) break;
-    stream->id = output->row.id;
     stream->next_ms = soon_ms;
     break;
   case SDB_REQUEST_PARTIAL_COMMIT:
@@ -156,7 +189,6 @@ static void on_stream_done(
     break;
   case SDB_REQUEST_PARTIAL_ABORT:
     stream->open = false;
-    stream->aborted = true;
     break;
   default:
     SIM_CHECK(good, "a partial grows", "%s", sdb_status_name(output->status));
@@ -181,6 +213,9 @@ static void check_stored(
 static void check_rows(
     sim_server *server, const sim_app_request *what, const sdb_hub_output *output) {
   const sim_model *model = &server->world->model;
+  SIM_CHECK(!what->whole || output->rows_count == what->objects,
+      "the application reads what is stored", "%zu objects of %zu: %s", output->rows_count,
+      what->objects, sdb_status_name(output->status));
   for (size_t i = 0; i < output->rows_count; i++) {
     const sdb_hub_row *row = &output->rows[i];
     sdb_seq seq = 0;
@@ -210,6 +245,35 @@ void sim_app_on_done(sim_server *server, const sdb_hub_output *output) {
   free(what);
 }
 
+/* What the event took the place of; NULL: nothing. */
+static const sim_entry *before(const sim_model *model, const sim_entry *entry) {
+  for (const sim_entry *other = entry; other-- > model->entries;) {
+    bool same = other->user == entry->user && other->store == entry->store &&
+                (other->object == entry->object || SIM_SINGULAR(entry->store));
+    if (same) return other->removed ? NULL : other;
+  }
+  return NULL;
+}
+
+static bool reads(sdb_slice text, const sim_entry *entry) {
+  if (!entry) return text.size == 0;
+  return text.size == entry->size && memcmp(text.data, entry->body, text.size) == 0;
+}
+
+static void check_event(
+    const sim_model *model, const sim_entry *entry, const sdb_hub_output *output) {
+  const sim_entry *was = before(model, entry);
+  sdb_action action = entry->removed ? SDB_ACTION_DELETE
+                      : was          ? SDB_ACTION_UPDATE
+                                     : SDB_ACTION_CREATE;
+  bool right = sim_user_of(output->user) == entry->user && output->row.store == entry->store &&
+               output->action == action && reads(output->row.object, entry->removed ? was : entry);
+  if (action == SDB_ACTION_UPDATE) right &= reads(output->previous, was);
+  SIM_CHECK(right, "subscribers are told what happened", "%llx: action %d, not %d: %.*s",
+      (unsigned long long)entry->seq, output->action, action, (int)output->row.object.size,
+      output->row.object.data);
+}
+
 void sim_app_on_event(sim_server *server, const sdb_hub_output *output) {
   sim_world *world = server->world;
   sdb_seq seq = 0;
@@ -217,6 +281,7 @@ void sim_app_on_event(sim_server *server, const sdb_hub_output *output) {
   bool known = sdb_seq_from_uuid(output->row.event_id, world->model.key, &seq);
   SIM_CHECK(known, "subscribers are told of events", "an id of another database");
   sim_model_tell(&world->model, seq);
+  check_event(&world->model, sim_model_find(&world->model, seq), output);
   uint16_t user = sim_user_of(output->user);
   SIM_CHECK(seq > server->last_told[user], "subscribers are told in order", "%llx behind %llx",
       (unsigned long long)seq, (unsigned long long)server->last_told[user]);
@@ -246,12 +311,10 @@ void sim_app_run(sim_server *server) {
   }
 }
 
-/* Each client's event that a life stored has been told by its end, unless it ended too early. */
 void sim_app_end(sim_server *server) {
   sim_streams *streams = &server->world->streams;
   SIM_CHECK(server->requests == 0, "a request is answered once", "%zu were not", server->requests);
   for (size_t i = 0; i < streams->count; i++) {
-    if (streams->items[i].open) streams->items[i].aborted = true;
     streams->items[i].open = false;
   }
   memset(server->last_told, 0, sizeof(server->last_told));

@@ -44,21 +44,17 @@ void sim_server_on_output_level(sim_server *server, sim_conn *conn) {
 /* ---- outputs ---- */
 
 /* A token names its user and its end: "u0 1749383382805". The user; empty: it is none. */
-static sdb_slice read_token(const sim_server *server, sdb_slice token, uint64_t *expires_ms) {
+sdb_slice sim_server_identify(const sim_server *server, sdb_slice token, uint64_t *expires_ms) {
   if (token.size < 4 || token.data[2] != ' ') return sdb_slice_make(NULL, 0);
   *expires_ms = sim_text_number(token, " ");
   if (*expires_ms <= sim_server_wall_ms(server)) return sdb_slice_make(NULL, 0);
   return sdb_slice_make(token.data, 2);
 }
 
-sdb_slice sim_server_identify(const sim_server *server, sdb_slice token, uint64_t *expires_ms) {
-  return read_token(server, token, expires_ms);
-}
-
 static void on_authenticate(sim_server *server, const sdb_hub_output *output) {
   sim_conn *conn = output->tag;
   uint64_t expires_ms = 0;
-  sdb_slice user = read_token(server, output->text, &expires_ms);
+  sdb_slice user = sim_server_identify(server, output->text, &expires_ms);
   if (user.size > 0) conn->expires_ms = expires_ms;
   sdb_hub_on_identity(server->hub, output->peer, user, expires_ms, sim_server_wall_ms(server));
 }
@@ -87,7 +83,6 @@ static void on_send(sim_server *server, const sdb_hub_output *output) {
     sim_wire_sends(&conn->wire, message);
     check_identity(server, conn, message);
     world->stats->messages_to_devices++;
-    world->stats->bytes += message.size;
   }
   if (!server->ending && !conn->close_code) {
     check_limits(server, conn);

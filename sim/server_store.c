@@ -326,9 +326,10 @@ static bool is_replaced(sim_server *server, const found *f, size_t doubt_at) {
     const sim_asked *later = &server->doubts[i].asked;
     if (later->user != asked->user) continue;
     bool same = later->object != 0 && later->object == asked->object;
-    same |= SIM_SINGULAR(later->store) && later->store == asked->store;
-    for (size_t at = 0; same && at < f->count; at++) {
-      if (sdb_uuid_equal(f->events[at].client_id, later->client_id) &&
+    bool singular = SIM_SINGULAR(later->store) && later->store == asked->store;
+    for (size_t at = 0; (same || singular) && at < f->count; at++) {
+      if ((singular || f->events[at].object == later->object) &&
+          sdb_uuid_equal(f->events[at].client_id, later->client_id) &&
           f->users[at] == later->user && f->events[at].store == asked->store &&
           sdb_slice_equal(f->events[at].body, later->body))
         return true;

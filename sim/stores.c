@@ -33,15 +33,15 @@ static const struct {
         SDB_STORE_EVENT, NULL},
 };
 
-static sdb_store *stores[SIM_STORES];
+static sdb_store *stores[SIM_STORES], *stores_without_rules[SIM_STORES];
 static sdb_storage_store storage_stores[SIM_STORES];
 
-static sdb_store *compile(size_t at) {
+static sdb_store *compile(size_t at, sdb_validate_update_fn rule) {
   sdb_store_definition definition = SDB_STORE_DEFINITION_INIT;
   definition.name = STORES[at].name;
   definition.type = STORES[at].type;
   definition.schema = STORES[at].schema;
-  definition.validate_update = STORES[at].rule;
+  definition.validate_update = rule;
   sdb_store *store = NULL;
   sdb_error error = {0};
   if (sdb_store_compile(&definition, sdb_platform_mem(), sdb_platform_patterns(), &store, &error))
@@ -51,8 +51,14 @@ static sdb_store *compile(size_t at) {
 
 sdb_store *const *sim_stores(void) {
   for (size_t i = 0; i < SIM_STORES && !stores[i]; i++)
-    stores[i] = compile(i);
+    stores[i] = compile(i, STORES[i].rule);
   return stores;
+}
+
+sdb_store *const *sim_stores_without_rules(void) {
+  for (size_t i = 0; i < SIM_STORES && !stores_without_rules[i]; i++)
+    stores_without_rules[i] = compile(i, NULL);
+  return stores_without_rules;
 }
 
 const sdb_storage_store *sim_storage_stores(void) {

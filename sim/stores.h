@@ -11,6 +11,8 @@ enum { SIM_CHAT, SIM_ACCOUNT, SIM_NOTE, SIM_STORES };
 
 /* Compiled once for the process. */
 sdb_store *const *sim_stores(void);
+/* The same without rules: a device that was tampered with. */
+sdb_store *const *sim_stores_without_rules(void);
 const sdb_storage_store *sim_storage_stores(void);
 const char *sim_store_wire_name(uint16_t store);
 

@@ -7,7 +7,6 @@
 
 #include "sim/random.h"
 #include <syncdb/slice.h>
-#include <syncdb/uuid.h>
 
 #define SIM_STREAM_TEXT_MAX 256
 
@@ -15,11 +14,8 @@ typedef struct sim_stream {
   uint64_t handle;
   uint16_t user;
   bool open;        /* it was begun, and neither ended nor did the server die */
-  bool ending;      /* its commit is on the way */
-  bool aborted;     /* it never became an object */
   uint64_t next_ms; /* its next word */
   uint32_t words_left;
-  sdb_uuid id; /* nil until it is known */
   size_t size;
   char text[SIM_STREAM_TEXT_MAX];
 } sim_stream;

@@ -217,6 +217,20 @@ static void sends_hello(sim_wire *wire, sdb_slice message) {
   }
 }
 
+/* What is stored is not refused: it may only be that it cannot be looked at now. */
+static void sends_error(const sim_wire *wire, sdb_slice message) {
+  const sim_model *model = wire->model;
+  sdb_slice code;
+  const sim_entry *stored = sim_model_of_client(model, sim_text_uuid(message, "\"clientId\":\""));
+  SIM_CHECK(sim_text_between(message, "\"code\":\"", &code), "a message of the protocol", "%.*s",
+      (int)message.size, message.data);
+  bool not_now = sdb_slice_equal(code, sdb_slice_of("rate_limited")) ||
+                 sdb_slice_equal(code, sdb_slice_of("unavailable"));
+  bool forgotten = stored && sdb_seq_ms(stored->seq) + model->dedupe_ms < model->clock_ms;
+  SIM_CHECK(!stored || stored->user != wire->user || not_now || forgotten,
+      "what is stored is not refused", "%.*s", (int)message.size, message.data);
+}
+
 void sim_wire_sends(sim_wire *wire, sdb_slice message) {
   sdb_slice type = sim_text_type(message);
   SIM_CHECK(type.size > 0, "a message of the protocol", "%.*s", (int)message.size, message.data);
@@ -233,4 +247,6 @@ void sim_wire_sends(sim_wire *wire, sdb_slice message) {
     sends_event(wire, message, false);
   else if (sdb_slice_equal(type, sdb_slice_of("remove")))
     sends_event(wire, message, true);
+  else if (sdb_slice_equal(type, sdb_slice_of("error")))
+    sends_error(wire, message);
 }

@@ -64,17 +64,14 @@ static void step(sim_world *world) {
   for (sim_conn *conn = world->conns; conn; conn = conn->next) {
     if (sim_conn_due_ms(conn) > now_ms) continue;
     sim_conn_run(conn);
-    world->stats->steps++;
     if (world->server->hub) sim_server_drain(world->server);
   }
   for (size_t i = 0; i < world->plan.devices_count; i++) {
     if (sim_device_due_ms(world->devices[i]) > now_ms) continue;
     sim_device_run(world->devices[i]);
-    world->stats->steps++;
   }
   if (sim_server_due_ms(world->server) <= now_ms) {
     sim_server_run(world->server);
-    world->stats->steps++;
   }
   free_dead_conns(world);
 }
@@ -121,6 +118,18 @@ static void act_on_conn(sim_world *world, sim_device *device, sim_action *action
   }
 }
 
+/* Who sleeps comes back about when the next thing happens. */
+static void everybody_sleeps(sim_world *world, sim_action *action) {
+  sim_random *random = &action->random;
+  for (size_t i = 0; i < world->plan.devices_count; i++) {
+    sim_device *device = world->devices[i];
+    uint64_t early_ms = sim_wait(random, 60000);
+    sim_device_end(device, sim_chance(random, 500) ? SIM_CLOSED : SIM_KILLED, false, 0);
+    device->up_at_ms =
+        world->now_ms + (action->for_ms > early_ms ? action->for_ms - early_ms : action->for_ms);
+  }
+}
+
 static void act_on_device(sim_world *world, sim_device *device, sim_action *action) {
   sim_random *random = &action->random;
   uint64_t down_ms = sim_wait(random, sim_chance(random, 100) ? 4 * DAY_MS : 60000);
@@ -135,11 +144,7 @@ static void act_on_device(sim_world *world, sim_device *device, sim_action *acti
     sim_device_end(device, SIM_KILLED, true, down_ms);
     break;
   case SIM_SLEEP:
-    for (size_t i = 0; i < world->plan.devices_count; i++) {
-      uint64_t before_ms = sim_wait(random, 60000);
-      sim_device_end(world->devices[i], sim_chance(random, 500) ? SIM_CLOSED : SIM_KILLED, false,
-          action->for_ms > before_ms ? action->for_ms - before_ms : action->for_ms);
-    }
+    everybody_sleeps(world, action);
     break;
   case SIM_DEFER_DEVICE:
     sim_device_defer(device, !device->deferred);
@@ -322,6 +327,11 @@ static void come_to_rest(sim_world *world) {
 static void check(sim_world *world) {
   sim_ledger_check(&world->ledger, &world->model);
   sim_app_settle(world->server);
+  sim_app_read_all(world->server);
+  sim_server_drain(world->server);
+  sim_world_run_until(world, world->now_ms + 10000);
+  SIM_CHECK(world->server->requests == 0, "a request is answered once", "%zu are not answered",
+      world->server->requests);
   sim_store_check(world->server);
   for (size_t i = 0; i < world->plan.devices_count; i++)
     sim_device_check(world->devices[i]);

@@ -13,8 +13,8 @@
 #include "sim/streams.h"
 
 typedef struct sim_stats {
-  uint64_t worlds, sessions, steps, time_ms;
-  uint64_t events_stored, messages_to_server, messages_to_devices, bytes;
+  uint64_t worlds, sessions, time_ms;
+  uint64_t events_stored, messages_to_server, messages_to_devices;
   uint64_t commits, commits_failed, crashes, reconciled;
   uint64_t late_doubles;
   uint64_t actions[SIM_ACTION_KINDS]; /* that were carried out */
