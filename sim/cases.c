@@ -6,11 +6,11 @@
 #include <stddef.h>
 
 const sim_case SIM_CASES[] = {
-    {"a commit failed, one behind it succeeded and moved the head", SIM_ALL_MEMORY, 10},
-    {"a sync was due again and again while one was under way", SIM_ALL_MEMORY, 3},
-    {"a backlog and a rate limit: the same again after each 4429", SIM_ALL_MEMORY, 154},
+    {"a commit failed, one behind it succeeded and moved the head", SIM_ALL_MEMORY, 67},
+    {"a sync was due again and again while one was under way", SIM_ALL_MEMORY, 1},
+    {"a backlog and a rate limit: the same again after each 4429", SIM_ALL_MEMORY, 460},
     {"a restored server wrote past the heads of its devices", SIM_ALL_MEMORY, 22},
-    {"a commit whose sync failed was there again after a crash", SIM_ALL_SQLITE, 3},
-    {"what a killed process left was served before it was synced", SIM_ALL_SQLITE, 76},
+    {"a commit whose sync failed was there again after a crash", SIM_ALL_SQLITE, 1},
+    {"what a killed process left was served before it was synced", SIM_ALL_SQLITE, 54},
     {NULL, SIM_MIXED, 0},
 };

@@ -203,6 +203,11 @@ static void check_current(
       (int)record->object.size, record->object.data);
 }
 
+static void remove_target(sim_push *target) {
+  for (; target; target = target->target)
+    target->removed = true;
+}
+
 static void on_pushed(sim_device *device, sim_ask *what, const sdb_replica_output *output) {
   sim_world *world = device->world;
   SIM_TRACE(world->now_ms, device->name, "push %u: %s, client id ...%02x%02x", what->push->number,
@@ -212,9 +217,7 @@ static void on_pushed(sim_device *device, sim_ask *what, const sdb_replica_outpu
     what->push->target = sim_ledger_of_client(&world->ledger, what->push->target_client);
     sim_ledger_accept(&world->ledger, what->push, output->client_id, world->now_ms);
     /* With a create that was never sent goes all that was made of it. */
-    sim_push *target = what->push->target;
-    for (; target && what->push->action == SDB_ACTION_DELETE; target = target->target)
-      target->removed = true;
+    if (what->push->action == SDB_ACTION_DELETE) remove_target(what->push->target);
     return;
   }
   bool bad_disk = device->slow_ms != 0 || device->attach_at_ms != SIM_NEVER;
@@ -310,6 +313,8 @@ static void change_object(
   sim_push *push = new_push(device, store, removes ? SDB_ACTION_DELETE : SDB_ACTION_UPDATE);
   push->object = shown->id;
   if (sdb_uuid_is_nil(shown->id)) push->target_client = shown->client_id;
+  /* It may be taken back although the answer does not come any more. */
+  if (removes) remove_target(sim_ledger_of_client(&world->ledger, push->target_client));
   ask(device, &request, (sim_ask){.kind = SIM_ASK_PUSH, .push = push});
 }
 
