@@ -15,7 +15,7 @@ run:
 	cmake --build --preset release --target chat chat_terminal syncdb_cli
 	examples/chat/run
 
-# Sets up, then everything that has to hold before a change lands. Under five minutes on two cores.
+# Sets up, then everything that has to hold before a change lands. Some ten minutes on two cores.
 test:
 	tools/test
 
