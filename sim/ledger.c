@@ -36,6 +36,12 @@ void sim_ledger_accept(sim_ledger *ledger, sim_push *push, sdb_uuid client_id, u
       ledger->accepted, ledger->accepted_count, &ledger->accepted_capacity, sizeof(sim_push *));
   ledger->accepted[ledger->accepted_count++] = push;
   push->client_id = client_id;
+  /* It may have been taken back already, by a remove whose answer never comes. */
+  for (size_t i = push->number + 1u; i < ledger->count; i++) {
+    const sim_push *later = ledger->pushes[i];
+    push->removed |= later->action == SDB_ACTION_DELETE && later->device == push->device &&
+                     sdb_uuid_equal(later->target_client, client_id) && !sdb_uuid_is_nil(client_id);
+  }
   if (!sdb_uuid_is_nil(client_id))
     sim_map_put(&ledger->by_client, sim_map_key(client_id), push->number);
 }
