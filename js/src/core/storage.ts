@@ -1,0 +1,92 @@
+/**
+ * The port to the device's own storage: src/replica/storage_port.h in TypeScript, where it says what
+ * a storage promises. Stores are numbers here too; what is stored goes by their names.
+ *
+ * One operation is under way at a time, in the order the core gave them.
+ */
+import type { Action } from "../store.js";
+import type { ErrorCode } from "./core.js";
+
+/** How far a store is synced. */
+export interface StoreState {
+  readonly head: string | null;
+  readonly wanted: number;
+  /** Ranges below the head, both ends exclusive, newest first; `null`: from the beginning. */
+  readonly missing: readonly (readonly [after: string | null, before: string])[];
+}
+
+/** A push that was not seen back as an event. */
+export interface PendingPush {
+  readonly position: number;
+  readonly clientId: string;
+  readonly id?: string;
+  readonly depends?: string;
+  readonly store: number;
+  readonly action: Action;
+  readonly failed?: ErrorCode;
+  readonly createdMs: number;
+  /** JSON text, as all objects here: so numbers keep their digits. */
+  readonly object?: string;
+  readonly message?: string;
+  readonly path?: string;
+}
+
+export interface Loaded {
+  readonly database: string | null;
+  /** One a store, in the order the storage was opened with. */
+  readonly states: readonly StoreState[];
+  /** By position. */
+  readonly pending: readonly PendingPush[];
+}
+
+/** SDB_LOCAL_*. A `store` of -1 is SDB_LOCAL_ANY. */
+export type StorageChange =
+  | {
+      readonly kind: "put" | "singular"; readonly store: number; readonly id: string;
+      readonly eventId: string; readonly clientId?: string;
+      /** "": the singular store then holds none. */
+      readonly object: string; readonly orEqual?: true;
+    }
+  | {
+      readonly kind: "remove"; readonly store: number; readonly id: string;
+      readonly eventId: string; readonly keep?: true;
+    }
+  | { readonly kind: "clear" | "forget"; readonly store: number }
+  | { readonly kind: "state"; readonly store: number; readonly state: StoreState }
+  | { readonly kind: "database"; readonly id: string }
+  | { readonly kind: "pending_put"; readonly pending: PendingPush }
+  | { readonly kind: "pending_drop"; readonly clientId: string };
+
+/** Of each change: whether an object came, changed or went, and, of a remove of any store, where. */
+export interface ChangeResult {
+  readonly applied: boolean;
+  readonly store?: number;
+}
+
+export interface StoredRecord {
+  readonly id: string;
+  readonly eventId: string;
+  readonly clientId?: string;
+  readonly object: string;
+}
+
+export interface DeviceStorage {
+  /** It keeps what it is told over a restart; false: memory only. */
+  readonly durable: boolean;
+  load(): Promise<Loaded>;
+  commit(changes: readonly StorageChange[]): Promise<readonly ChangeResult[]>;
+  /** Objects with an id below `before`, greatest first. */
+  page(store: number, before: string | undefined, limit: number): Promise<readonly StoredRecord[]>;
+  /** `undefined` id: the object of a singular store. */
+  object(store: number, id: string | undefined): Promise<StoredRecord | undefined>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Why an operation failed; anything else that is thrown counts as "io". */
+export class StorageError extends Error {
+  override readonly name = "StorageError";
+  constructor(readonly code: "io" | "bad_format" | "no_memory", message: string) {
+    super(message);
+  }
+}
