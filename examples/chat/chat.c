@@ -77,25 +77,28 @@ static int run(sdb_database *database, const sdb_store *messages, uint16_t port)
 
 /* usage: chat [URL [PORT]] */
 int main(int argc, char **argv) {
-  sdb_store *messages = chat_make_message_store();
-  sdb_store *stores[] = {messages, chat_make_account_store()};
-
+  sdb_error error;
+  sdb_store **stores;
+  size_t count;
+  if (sdb_stores_create(syncdb_stores, &stores, &count, &error) != SDB_OK) {
+    fprintf(stderr, "%s\n", error.message);
+    return 1;
+  }
   sdb_database_options options = SDB_DATABASE_OPTIONS_INIT;
   options.url = argc > 1 ? argv[1] : "sqlite://chat.sqlite";
   options.stores = stores;
-  options.stores_count = 2;
+  options.stores_count = count;
   options.server.dev_auth = true; /* believes ?user=NAME: for trying out, on loopback only */
   options.log = log_line;
 
-  sdb_error error;
   sdb_database *database;
   if (sdb_database_open(&options, &database, &error) != SDB_OK) {
     fprintf(stderr, "%s\n", error.message);
     return 1;
   }
-  int code = run(database, messages, argc > 2 ? (uint16_t)strtoul(argv[2], NULL, 10) : 8080);
+  int code =
+      run(database, stores[CHAT_MESSAGE], argc > 2 ? (uint16_t)strtoul(argv[2], NULL, 10) : 8080);
   sdb_database_close(database);
-  sdb_store_destroy(stores[0]);
-  sdb_store_destroy(stores[1]);
+  sdb_stores_destroy(stores, count);
   return code;
 }

@@ -1,7 +1,5 @@
 /* examples/chat/stores.c: see stores.h. */
 #include "stores.h"
-#include <stdio.h>
-#include <stdlib.h>
 
 static sdb_status validate_message(
     void *context, sdb_action action, const sdb_object *object, sdb_error *error) {
@@ -24,27 +22,15 @@ static const sdb_field ACCOUNT_FIELDS[] = {
     {.name = NULL},
 };
 
-static sdb_store *make_store(const sdb_store_definition *definition) {
-  sdb_store *store;
-  sdb_error error;
-  if (sdb_store_create(definition, &store, &error) == SDB_OK) return store;
-  fprintf(stderr, "store %s: %s\n", definition->name, error.message);
-  exit(1);
-}
-
-sdb_store *chat_make_message_store(void) {
-  sdb_store_definition definition = SDB_STORE_DEFINITION_INIT;
-  definition.name = "chat_message";
-  definition.type = SDB_STORE_EVENT;
-  definition.fields = MESSAGE_FIELDS;
-  definition.validate_update = validate_message;
-  return make_store(&definition);
-}
-
-sdb_store *chat_make_account_store(void) {
-  sdb_store_definition definition = SDB_STORE_DEFINITION_INIT;
-  definition.name = "account";
-  definition.type = SDB_STORE_SINGULAR;
-  definition.fields = ACCOUNT_FIELDS;
-  return make_store(&definition);
-}
+const sdb_store_definition syncdb_stores[] = {
+    [CHAT_MESSAGE] = {.size = sizeof(sdb_store_definition),
+        .name = "chat_message",
+        .type = SDB_STORE_EVENT,
+        .fields = MESSAGE_FIELDS,
+        .validate_update = validate_message},
+    [CHAT_ACCOUNT] = {.size = sizeof(sdb_store_definition),
+        .name = "account",
+        .type = SDB_STORE_SINGULAR,
+        .fields = ACCOUNT_FIELDS},
+    [CHAT_STORES_COUNT] = {.name = NULL},
+};

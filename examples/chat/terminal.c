@@ -29,6 +29,8 @@ static const char HELP[] = "/name NAME  /older  /newer  /retry  /discard  /quit"
 
 typedef struct chat {
   const char *user;
+  sdb_store **stores;
+  size_t stores_count;
   sdb_store *messages, *account;
   sdb_client *client;
   sdb_client_status status;
@@ -423,7 +425,6 @@ static void catch_signals(chat *self) {
 static bool open_client(chat *self, const char *server, const char *path) {
   char url[512], own_path[128];
   sdb_error error;
-  sdb_store *stores[] = {self->messages, self->account};
   sdb_client_window window = {self->messages, PAGE};
   snprintf(url, sizeof(url), "%s/?user=%s", server, self->user);
   snprintf(own_path, sizeof(own_path), "chat-%s.sqlite", self->user);
@@ -431,8 +432,8 @@ static bool open_client(chat *self, const char *server, const char *path) {
   options.url = url;
   options.user = self->user;
   options.path = path ? path : own_path;
-  options.stores = stores;
-  options.stores_count = 2;
+  options.stores = self->stores;
+  options.stores_count = self->stores_count;
   options.windows = &window;
   options.windows_count = 1;
   options.dispatch = true;
@@ -443,6 +444,17 @@ static bool open_client(chat *self, const char *server, const char *path) {
     return true;
   print_foreign(stderr, "chat-terminal: ", error.message, "\n");
   return false;
+}
+
+static bool make_stores(chat *self) {
+  sdb_error error;
+  if (sdb_stores_create(syncdb_stores, &self->stores, &self->stores_count, &error) != SDB_OK) {
+    print_foreign(stderr, "chat-terminal: ", error.message, "\n");
+    return false;
+  }
+  self->messages = self->stores[CHAT_MESSAGE];
+  self->account = self->stores[CHAT_ACCOUNT];
+  return true;
 }
 
 /* A name that fits into a URL and a file's name as it stands, and is no option. */
@@ -467,8 +479,7 @@ int main(int argc, char **argv) {
   chat self = {.user = argc > 1 ? argv[1] : "", .status = {.phase = SDB_CLIENT_CONNECTING}};
   if (argc > 4 || !is_good_name(self.user)) return usage(stderr, 2);
   (void)setlocale(LC_CTYPE, "C.UTF-8");
-  self.messages = chat_make_message_store();
-  self.account = chat_make_account_store();
+  if (!make_stores(&self)) return 1;
   catch_signals(&self);
   bool opened =
       open_client(&self, argc > 2 ? argv[2] : "ws://127.0.0.1:8080", argc > 3 ? argv[3] : NULL);
@@ -477,7 +488,6 @@ int main(int argc, char **argv) {
     input_close(&self.input);
   }
   sdb_client_close(self.client);
-  sdb_store_destroy(self.messages);
-  sdb_store_destroy(self.account);
+  sdb_stores_destroy(self.stores, self.stores_count);
   return opened ? 0 : 1;
 }

@@ -92,8 +92,32 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_store_create(
 /* Frees a store; NULL is allowed. No database or client may still use it. */
 SDB_API void sdb_store_destroy(sdb_store *store);
 
+/* The stores of an application, defined by the application in one C file that is compiled into its
+ * server, its native clients and its page's WebAssembly module alike (docs/module.md); the library
+ * has none. The table ends with an entry without a name:
+ *   const sdb_store_definition syncdb_stores[] = {
+ *       {.size = sizeof(sdb_store_definition), .name = "account", .type = SDB_STORE_SINGULAR,
+ *           .fields = ACCOUNT_FIELDS},
+ *       {.name = NULL},
+ *   };
+ * The file sees <syncdb/store.h> only and calls nothing but what this header declares: in a page
+ * there is no C library. */
+extern SDB_API const sdb_store_definition syncdb_stores[];
+
+/* Makes the stores of a table such as `syncdb_stores`, at most 256. On SDB_OK `*stores` is an array
+ * of `*count` stores in the table's order, the caller's until sdb_stores_destroy; nothing of the
+ * table is kept but each `context` and function. Any thread. SDB_BAD_DEFINITION: a definition is
+ * not valid (error->message begins with its name), two share a name, there is none, or more than
+ * 256; SDB_NO_MEMORY. */
+SDB_API SDB_MUST_CHECK sdb_status sdb_stores_create(
+    const sdb_store_definition *definitions, sdb_store ***stores, size_t *count, sdb_error *error);
+
+/* Frees stores and their array, of sdb_stores_create and sdb_stores_from_json; NULL is allowed. No
+ * database or client may still use them. No error. */
+SDB_API void sdb_stores_destroy(sdb_store **stores, size_t count);
+
 /* Makes the stores of a stores file: {"stores":[{"name","type","schema","rules"?}]}. On SDB_OK
- * `*stores` is an array of `*count` stores: destroy each, then free() the array. Errors as
+ * `*stores` is an array of `*count` stores, the caller's until sdb_stores_destroy. Errors as
  * sdb_store_create's (the path then leads into the file), and SDB_BAD_JSON with error->offset. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_stores_from_json(
     sdb_slice json, sdb_store ***stores, size_t *count, sdb_error *error);

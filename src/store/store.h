@@ -39,6 +39,11 @@ SDB_MUST_CHECK sdb_status sdb_store_compile(const sdb_store_definition *definiti
 SDB_MUST_CHECK sdb_status sdb_stores_compile(sdb_slice json, const sdb_mem *mem,
     const sdb_pattern_port *patterns, sdb_store ***stores, size_t *count, sdb_error *error);
 
+/* As sdb_stores_create; the array is freed with sdb_mem_free(mem). */
+SDB_MUST_CHECK sdb_status sdb_stores_compile_table(const sdb_store_definition *definitions,
+    const sdb_mem *mem, const sdb_pattern_port *patterns, sdb_store ***stores, size_t *count,
+    sdb_error *error);
+
 /* SDB_BAD_DEFINITION if two stores share a name or a wire name. */
 SDB_MUST_CHECK sdb_status sdb_stores_distinct(
     sdb_store *const *stores, size_t count, sdb_error *error);

@@ -5,6 +5,7 @@
 #include "store/schema.h"
 
 #define SDB_STORE_NAME_SIZE_MAX 64 /* bytes */
+#define SDB_STORES_COUNT_MAX 256   /* of one list */
 
 /* What the declared rules say of an action. */
 typedef enum sdb_rule_kind { SDB_RULE_ALLOW, SDB_RULE_REFUSE, SDB_RULE_SCHEMA } sdb_rule_kind;

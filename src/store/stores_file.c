@@ -9,7 +9,6 @@
 #include "store/store_private.h"
 
 #define FILE_SIZE_MAX ((size_t)1 << 24)
-#define STORES_COUNT_MAX 256
 
 typedef struct stores_reader {
   const sdb_mem *mem;
@@ -111,7 +110,8 @@ static sdb_status read_list(stores_reader *reader, uint32_t list) {
   const sdb_json_token *token = sdb_json_at(json, list);
   if (token->type != SDB_JSON_ARRAY || token->count == 0)
     return refuse(reader, list, "stores is a list of one or more stores", NULL);
-  if (token->count > STORES_COUNT_MAX) return refuse(reader, list, "more than 256 stores", NULL);
+  if (token->count > SDB_STORES_COUNT_MAX)
+    return refuse(reader, list, "more than 256 stores", NULL);
   reader->stores = sdb_mem_zero(reader->mem, token->count * sizeof(*reader->stores));
   if (!reader->stores)
     return sdb_error_set(reader->error, SDB_NO_MEMORY, sdb_status_text(SDB_NO_MEMORY), NULL, NULL);

@@ -41,8 +41,7 @@ static void the_public_reader_gives_an_array_to_free(void **state) {
       sdb_stores_from_json(sdb_slice_of("{\"stores\":[" ACCOUNT "]}"), &stores, &count, NULL),
       SDB_OK);
   assert_int_equal(count, 1);
-  sdb_store_destroy(stores[0]);
-  free(stores);
+  sdb_stores_destroy(stores, count);
 }
 
 static void a_file_that_is_wrong_is_refused_with_the_place(void **state) {
