@@ -60,4 +60,4 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build test/e2e/node_modules
+	rm -rf build node_modules js/dist examples/chat/web/dist
