@@ -4,7 +4,7 @@
  *
  * One operation is under way at a time, in the order the core gave them.
  */
-import type { Action } from "../store.js";
+import type { Action, StoreType } from "../store.js";
 import type { ErrorCode } from "./core.js";
 
 /** How far a store is synced. */
@@ -86,7 +86,42 @@ export interface DeviceStorage {
 /** Why an operation failed; anything else that is thrown counts as "io". */
 export class StorageError extends Error {
   override readonly name = "StorageError";
-  constructor(readonly code: "io" | "bad_format" | "no_memory", message: string) {
+  /**
+   * @param code `io`: it cannot be read or written, now; `bad_format`: damaged, or of a newer
+   *   version; `busy`: another process or an older page has it; `conflict`: it is another user's
+   *   or server's.
+   * @param fenced Another leader opened the storage: this one never writes again, and the other has
+   *   all that was stored.
+   */
+  constructor(
+    readonly code: "io" | "bad_format" | "no_memory" | "busy" | "conflict",
+    message: string,
+    readonly fenced = false,
+  ) {
     super(message);
   }
 }
+
+/** What a storage needs to know of a store. */
+export interface StorageStore {
+  readonly name: string;
+  readonly type: StoreType;
+}
+
+export interface StorageOptions {
+  /** The database of one user at one server (storage/name.ts). */
+  readonly name: string;
+  /** Numbered by their places. What is stored of other stores stays as it is. */
+  readonly stores: readonly StorageStore[];
+  /**
+   * Called at most once, when the storage was taken away while it was open (evicted, closed by the
+   * browser, wanted by a newer version of the page): all that is asked of it fails from then on.
+   */
+  readonly onLost: (reason: string) => void;
+}
+
+/**
+ * Opens a storage, as its one writer. Rejects with a `StorageError`; after `io` and `busy` it may be
+ * tried again.
+ */
+export type StorageFactory = (options: StorageOptions) => Promise<DeviceStorage>;
