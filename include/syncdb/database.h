@@ -41,6 +41,9 @@ typedef enum sdb_durability {
       1 /* it survives a crash of the process; power loss may take the last moments */
 } sdb_durability;
 
+/* Mail for an application that runs on a loop of its own: syncdb/mailbox.h. */
+typedef struct sdb_mailbox sdb_mailbox;
+
 /* Start from SDB_DATABASE_OPTIONS_INIT: zero stands for the default everywhere. Strings are copied;
  * the stores must outlive the database. */
 typedef struct sdb_database_options {
@@ -56,6 +59,8 @@ typedef struct sdb_database_options {
   bool secure_delete;           /* overwrite what is removed with zeros in the file */
   uint32_t workers;             /* threads for subscribers; default 4 */
   uint32_t readers;             /* threads for catch-up; default 2 */
+  sdb_mailbox *mailbox;         /* where events and questions go, instead of to sdb_subscribe; used
+                                   for one database only, which it must outlive; NULL: none */
   sdb_server_options server;    /* identity, TLS, limits: only for sdb_listen */
   sdb_log_fn log;
   void *log_context;
@@ -80,6 +85,17 @@ SDB_API SDB_MUST_CHECK sdb_status sdb_database_open(
  * most), closes the file. Calls of other threads that wait get SDB_CLOSED. Waits for subscribers
  * that run: one that never returns is waited for. NULL is allowed. Not inside any callback. */
 SDB_API void sdb_database_close(sdb_database *database);
+
+/* The first step of closing, for an application whose subscribers still have something to say: from
+ * now on no device connects, and what devices send is dropped, with the pushes that wait for a
+ * verdict (they were not acknowledged, so they will be sent again). Everything else goes on until
+ * sdb_database_close. Does not wait. Any thread, more than once; never fails. */
+SDB_API void sdb_database_drain(sdb_database *database);
+
+/* sdb_database_close that waits at most `peers_ms` for devices to take their leave (its own measure
+ * is 3,000): 0 where the process has to end now. What was acknowledged is stored either way. NULL is
+ * allowed. */
+SDB_API void sdb_database_close_within(sdb_database *database, uint32_t peers_ms);
 
 /* ---- whose data ---- */
 

@@ -36,13 +36,14 @@ typedef bool (*sdb_authenticate_fn)(
     void *context, const sdb_credentials *credentials, sdb_identity *identity);
 
 /* Zero stands for the default everywhere. Strings are copied. Exactly one of authenticate,
- * jwt_secret, jwt_public_key and dev_auth must be set for sdb_listen. */
+ * authenticate_by_mail, jwt_secret, jwt_public_key and dev_auth must be set for sdb_listen. */
 typedef struct sdb_server_options {
   sdb_authenticate_fn authenticate;
   void *authenticate_context;
-  sdb_slice jwt_secret;     /* HS256; at least 32 bytes */
-  sdb_slice jwt_public_key; /* PEM; the key's type decides: RS256, ES256, EdDSA */
-  bool dev_auth;            /* `?user=NAME` (or NAME as the token) is believed: loopback only */
+  bool authenticate_by_mail; /* asked by SDB_MAIL_AUTHENTICATE (syncdb/mailbox.h), answered later */
+  sdb_slice jwt_secret;      /* HS256; at least 32 bytes */
+  sdb_slice jwt_public_key;  /* PEM; the key's type decides: RS256, ES256, EdDSA */
+  bool dev_auth;             /* `?user=NAME` (or NAME as the token) is believed: loopback only */
 
   const char *tls_cert, *tls_key; /* PEM files; both or none */
   const char *const *origins; /* pages that may connect, as "https://app.example"; "*" any; none:
@@ -71,6 +72,50 @@ typedef struct sdb_server_options {
  * reason; SDB_CLOSED; SDB_CONFLICT: inside a callback of the loop. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_listen(
     sdb_database *database, const char *host, uint16_t port, uint16_t *bound, sdb_error *error);
+
+/* One way in. Start from SDB_LISTEN_OPTIONS_INIT. */
+typedef struct sdb_listen_options {
+  size_t size;                    /* of this struct: lets it grow in later versions */
+  const char *host;               /* an IPv4 or IPv6 address */
+  uint16_t port;                  /* 0: a free one */
+  const char *tls_cert, *tls_key; /* PEM files; none: those of sdb_server_options, if any */
+  bool dev_auth; /* as in sdb_server_options, where no way of identity was set at opening: it holds
+                    from then on for the database */
+} sdb_listen_options;
+
+#define SDB_LISTEN_OPTIONS_INIT                                                                    \
+  { .size = sizeof(sdb_listen_options) }
+
+/* As sdb_listen, with what is this listener's own. Errors as sdb_listen's, and SDB_IO for PEM files
+ * that cannot be read or do not match; SDB_INVALID_ARGUMENT: one of them alone. */
+SDB_API SDB_MUST_CHECK sdb_status sdb_listen_with(
+    sdb_database *database, const sdb_listen_options *options, uint16_t *bound, sdb_error *error);
+
+/* A connection whose HTTP request somebody else has read: a server of the application's that shares
+ * its port. Start from SDB_ADOPTION_INIT. */
+typedef struct sdb_adoption {
+  size_t size;      /* of this struct: lets it grow in later versions */
+  int fd;           /* a connected stream socket, or one end of a socketpair (where the application
+                     does the TLS); what is written to it has to reach the device as it is */
+  sdb_slice head;   /* the request as it came, or rebuilt: request line, headers, empty line */
+  sdb_slice rest;   /* what was read behind it; may be empty */
+  sdb_slice remote; /* the device's address as text; empty: that of `fd` */
+} sdb_adoption;
+
+#define SDB_ADOPTION_INIT                                                                          \
+  { .size = sizeof(sdb_adoption), .fd = -1 }
+
+/* Goes on with it as if the library had accepted it and read `head` and `rest` itself: checks the
+ * upgrade, the origin and the identity, and answers; what is no WebSocket upgrade gets what
+ * sdb_listen's port would say. Copies what it is given, does not wait, and needs no sdb_listen.
+ * On SDB_OK `fd` is the library's, which closes it when the connection ends, also where that is at
+ * once (a bad request, too many connections); on an error it is the caller's still.
+ * SDB_UNAUTHORIZED: not exactly one way of identity is set, or dev_auth and `remote` is not
+ * loopback; SDB_INVALID_ARGUMENT: `fd` is no stream socket, `head` does not end with an empty line,
+ * `remote` is no address; SDB_TOO_LARGE: `head` over 64 KiB (over 8 KiB it is answered with 431),
+ * `rest` over 1 MiB; SDB_CLOSED; SDB_NO_MEMORY. */
+SDB_API SDB_MUST_CHECK sdb_status sdb_adopt(
+    sdb_database *database, const sdb_adoption *adoption, sdb_error *error);
 
 /* Waits until SIGINT or SIGTERM arrives or sdb_stop is called. Its signal handlers are there during
  * the call only. SDB_OK; SDB_CONFLICT: another thread of the process is in it; SDB_IO. Then close

@@ -7,6 +7,7 @@
 #include <syncdb/client_record.h>
 #include <syncdb/database.h>
 #include <syncdb/log.h>
+#include <syncdb/mailbox.h>
 #include <syncdb/memory.h>
 #include <syncdb/object.h>
 #include <syncdb/server.h>
