@@ -27,6 +27,11 @@ export interface Store<Value extends object = object, Type extends StoreType = S
    * Throws, or rejects, with the message of the refusal. `null`: nothing.
    */
   readonly check: ((action: Action, object: unknown) => void | Promise<void>) | null;
+  /**
+   * The part of `check` that belongs to the schema (zod's refinements), alone: what the server itself
+   * pushes obeys the schema, not the rules. Throws, or rejects, as `check`. `null`: nothing.
+   */
+  readonly refine: ((object: unknown) => void | Promise<void>) | null;
   /** Never there: carries the type. */
   readonly $value?: Value;
 }
