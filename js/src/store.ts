@@ -23,15 +23,17 @@ export interface Store<Value extends object = object, Type extends StoreType = S
   readonly schema: JsonSchema | null;
   readonly rules: Rules | null;
   /**
-   * What only JavaScript can check (zod's refinements, `validateUpdate`), after schema and rules.
-   * Throws, or rejects, with the message of the refusal. `null`: nothing.
-   */
-  readonly check: ((action: Action, object: unknown) => void | Promise<void>) | null;
-  /**
-   * The part of `check` that belongs to the schema (zod's refinements), alone: what the server itself
-   * pushes obeys the schema, not the rules. Throws, or rejects, as `check`. `null`: nothing.
+   * What zod says of an object and JSON Schema cannot (refinements), asked after the schema: of
+   * every create and update, the server's own too. Throws, or rejects, with an error whose message
+   * says what is wrong and whose `path`, if it has one, is a JSON Pointer to it. `null`: nothing.
    */
   readonly refine: ((object: unknown) => void | Promise<void>) | null;
+  /**
+   * All that only JavaScript can check of a client's change, after schema and rules: `refine`, then
+   * `validateUpdate`. `object` is the new one, of a delete the one that is to go. Throws, or
+   * rejects, as `refine` does. `null`: nothing.
+   */
+  readonly check: ((action: Action, object: unknown) => void | Promise<void>) | null;
   /** Never there: carries the type. */
   readonly $value?: Value;
 }

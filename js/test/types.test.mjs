@@ -1,0 +1,54 @@
+// The package's types: test/types compiles under --strict (what must be an error says so there),
+// and no `any` is in what is published.
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const filesIn = (folder, ending) =>
+  readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(ending))
+    .map((name) => join(folder, name));
+
+const OPTIONS = {
+  target: ts.ScriptTarget.ES2022, lib: ["lib.es2022.d.ts", "lib.dom.d.ts"],
+  module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  jsx: ts.JsxEmit.ReactJSX, strict: true, noEmit: true, types: [],
+};
+
+function errorsOf(files, options) {
+  const program = ts.createProgram(files, { ...OPTIONS, ...options });
+  return ts.getPreEmitDiagnostics(program).map((one) => {
+    const line = one.file?.getLineAndCharacterOfPosition(one.start).line;
+    const text = ts.flattenDiagnosticMessageText(one.messageText, " ");
+    return `${one.file?.fileName}:${line + 1}: ${text}`;
+  });
+}
+
+const TESTS = filesIn(here("types"), ".ts").concat(filesIn(here("types"), ".tsx"));
+
+test("the package's types say what they should, under --strict", () => {
+  assert.ok(TESTS.length >= 2);
+  assert.deepEqual(errorsOf(TESTS, {}), []);
+});
+
+test("they also do where the project asks for exact optional properties", () => {
+  const strictest = { exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true };
+  assert.deepEqual(errorsOf(TESTS, strictest), []);
+});
+
+test("no `any` is in the published types", () => {
+  const files = filesIn(here("../dist"), ".d.ts");
+  assert.ok(files.length > 5);
+  for (const file of files) {
+    const source = ts.createSourceFile(file, ts.sys.readFile(file), ts.ScriptTarget.ES2022, true);
+    const visit = (node) => {
+      const { line } = source.getLineAndCharacterOfPosition(node.getStart());
+      assert.notEqual(node.kind, ts.SyntaxKind.AnyKeyword, `${file}:${line + 1}`);
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+  }
+});
