@@ -31,6 +31,8 @@ static const char HELP[] =
     "                              Default: pages of the server's own host\n"
     "  --no-compression            never negotiate permessage-deflate\n"
     "  --compress-loopback         negotiate it on loopback too\n"
+    "  --pages DIR                 serve this folder of built pages, / as its index.html\n"
+    "  --pages-policy TEXT         their Content-Security-Policy\n"
     "  --ping-interval-ms MS       default 30000\n"
     "  --hello-timeout-ms MS       default 5000\n"
     "\n"
@@ -127,6 +129,8 @@ enum {
   OPT_ORIGIN,
   OPT_NO_COMPRESSION,
   OPT_COMPRESS_LOOPBACK,
+  OPT_PAGES,
+  OPT_PAGES_POLICY,
   OPT_PING,
   OPT_HELLO,
   OPT_DURABILITY,
@@ -158,6 +162,8 @@ static const struct option OPTIONS[] = {
     {"origin", required_argument, NULL, OPT_ORIGIN},
     {"no-compression", no_argument, NULL, OPT_NO_COMPRESSION},
     {"compress-loopback", no_argument, NULL, OPT_COMPRESS_LOOPBACK},
+    {"pages", required_argument, NULL, OPT_PAGES},
+    {"pages-policy", required_argument, NULL, OPT_PAGES_POLICY},
     {"ping-interval-ms", required_argument, NULL, OPT_PING},
     {"hello-timeout-ms", required_argument, NULL, OPT_HELLO},
     {"durability", required_argument, NULL, OPT_DURABILITY},
@@ -324,6 +330,12 @@ static bool parse_option(serve *self, int option, const char *value) {
   case OPT_COMPRESS_LOOPBACK:
     server->compress_loopback = true;
     return true;
+  case OPT_PAGES:
+    server->pages = value;
+    return true;
+  case OPT_PAGES_POLICY:
+    server->pages_policy = value;
+    return true;
   case OPT_SECURE_DELETE:
     self->options.secure_delete = true;
     return true;
@@ -445,7 +457,9 @@ static int serve_stores(serve *self) {
   sdb_status status = sdb_database_open(&self->options, &database, &error);
   if (status != SDB_OK) {
     fprintf(stderr, "syncdb serve: %s\n", error.message);
-    return status == SDB_INVALID_ARGUMENT || status == SDB_BAD_DEFINITION ? 2 : 1;
+    bool usage = status == SDB_INVALID_ARGUMENT || status == SDB_BAD_DEFINITION ||
+                 status == SDB_LIMIT; /* of pages */
+    return usage ? 2 : 1;
   }
   int code = listen_and_run(self, database);
   sdb_database_close(database);

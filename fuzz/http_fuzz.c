@@ -82,7 +82,7 @@ static void read_request(sdb_slice bytes) {
     return;
   }
   const sdb_slice parts[] = {request.method, request.path, request.query, request.host,
-      request.origin, request.authorization, request.cookie, request.key};
+      request.origin, request.authorization, request.cookie, request.key, request.if_none_match};
   for (size_t i = 0; i < SDB_COUNT_OF(parts); i++)
     require_inside(head, parts[i]);
   REQUIRE(request.path.size > 0 && request.path.data[0] == '/');

@@ -61,7 +61,7 @@ typedef struct sdb_database_options {
   uint32_t readers;             /* threads for catch-up; default 2 */
   sdb_mailbox *mailbox;         /* where events and questions go, instead of to sdb_subscribe; used
                                    for one database only, which it must outlive; NULL: none */
-  sdb_server_options server;    /* identity, TLS, limits: only for sdb_listen */
+  sdb_server_options server;    /* identity, TLS, limits, pages: for sdb_listen */
   sdb_log_fn log;
   void *log_context;
 } sdb_database_options;
@@ -73,10 +73,10 @@ typedef struct sdb_database sdb_database;
 
 /* Opens, or makes, the database and starts its threads. On SDB_OK `*database` is the caller's until
  * sdb_database_close.
- * SDB_INVALID_ARGUMENT: the url or an option; SDB_BAD_DEFINITION: two stores with one name, or a
- * stored store of another type; SDB_BUSY: another server has it open; SDB_BAD_FORMAT: not a
- * database of ours, a newer version's, or damaged; SDB_IO; SDB_NO_MEMORY. error->message tells
- * more. */
+ * SDB_INVALID_ARGUMENT: the url or an option; SDB_LIMIT: too many pages; SDB_BAD_DEFINITION: two
+ * stores with one name, or a stored store of another type; SDB_BUSY: another server has it open;
+ * SDB_BAD_FORMAT: not a database of ours, a newer version's, or damaged; SDB_IO; SDB_NO_MEMORY.
+ * error->message tells more. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_database_open(
     const sdb_database_options *options, sdb_database **database, sdb_error *error);
 

@@ -62,10 +62,22 @@ typedef struct sdb_server_options {
   uint32_t output_hard_bytes;    /* default 4 MiB: a reader this slow is closed with 1013 */
   uint32_t hello_timeout_ms;     /* default 5000 */
   uint32_t ping_interval_ms;     /* default 30000 */
+
+  const char *pages; /* a folder of built pages, served to everybody by GET and HEAD: see below */
+  const char *pages_policy; /* their Content-Security-Policy; default: scripts, styles, images,
+                               fonts, workers and sockets of this server only, WebAssembly, nothing
+                               inline */
 } sdb_server_options;
 
-/* Listens for devices (`ws://`, or `wss://` with tls_cert) and serves GET /healthz and GET
- * /metrics.
+/* Pages. The folder is read when the database is opened, 1,024 files and 64 MiB at most, and
+ * answered from memory: a change shows after a restart. A path that ends in '/' stands for its
+ * index.html. Names that begin with a dot are left out; symbolic links inside it are refused. What
+ * compresses is sent compressed to who takes that. A file under /assets/ with a hash in its name
+ * (NAME-HASH.js, as bundlers write them) may be kept for ever, everything else is asked for again
+ * and answered with 304 while it is the same. */
+
+/* Listens for devices (`ws://`, or `wss://` with tls_cert) and serves GET /healthz, GET /metrics
+ * and the pages.
  * `host` is an IPv4 or IPv6 address; `port` 0 takes a free one. `*bound` (may be NULL) is the port.
  * May be called several times. SDB_UNAUTHORIZED: not exactly one way of identity is set, or
  * dev_auth off loopback; SDB_INVALID_ARGUMENT: `host`; SDB_IO: the port is taken, or the system's

@@ -21,6 +21,8 @@ static uint64_t wait_ms(const sdb_net *net, sdb_wait wait) {
   case SDB_WAIT_INPUT:
   case SDB_WAIT_PONG:
     return net->options.ping_interval_ms ? net->options.ping_interval_ms : SDB_NET_NEVER_MS;
+  case SDB_WAIT_ANSWER:
+    return SDB_NET_ANSWER_WAIT_MS;
   case SDB_WAIT_CLOSE:
     return SDB_NET_CLOSE_WAIT_MS;
   case SDB_WAIT_COUNT:

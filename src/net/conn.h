@@ -122,6 +122,10 @@ void sdb_conn_on_frames(sdb_conn *conn, char *data, size_t size);
 /* Queues bytes as they are. False: the connection was killed. */
 bool sdb_conn_queue(sdb_conn *conn, const void *data, size_t size);
 
+/* Queues bytes that stay where they are until the net is destroyed. False: the connection was
+ * killed. */
+bool sdb_conn_queue_held(sdb_conn *conn, sdb_slice bytes);
+
 /* Queues a whole unmasked control frame, which is masked on a dialled connection. False: the
  * connection was killed. */
 bool sdb_conn_queue_control(sdb_conn *conn, const unsigned char *frame);

@@ -17,6 +17,7 @@
 
 #define SDB_NET_INPUT_SIZE (256 * 1024) /* read from one connection in one turn, at most */
 #define SDB_NET_CLOSE_WAIT_MS 2000      /* for output to drain and the peer to close */
+#define SDB_NET_ANSWER_WAIT_MS 120000   /* for an HTTP answer to be taken */
 #define SDB_NET_ACCEPT_PAUSE_MS 200     /* when out of file descriptors */
 #define SDB_NET_NEVER_MS (UINT64_C(1) << 62)
 #define SDB_NET_ACCEPTS_PER_TURN 64
@@ -30,6 +31,7 @@ typedef enum sdb_wait {
   SDB_WAIT_HEAD = 0, /* its request */
   SDB_WAIT_INPUT,    /* anything at all; then it is pinged */
   SDB_WAIT_PONG,     /* anything at all; then it is gone */
+  SDB_WAIT_ANSWER,   /* that it takes what answers its request */
   SDB_WAIT_CLOSE,    /* the end of its closing */
   SDB_WAIT_COUNT
 } sdb_wait;

@@ -27,6 +27,7 @@ void sdb_net_shutdown(sdb_net *net, unsigned code, sdb_slice reason) {
     while (!sdb_link_alone(&net->waits[i])) {
       sdb_conn *conn = SDB_CONTAINER_OF(net->waits[i].next, sdb_conn, wait_link);
       sdb_net_close(conn, code, reason);
+      if (conn->state == SDB_CONN_LINGERING) sdb_conn_wait(conn, SDB_WAIT_CLOSE);
     }
   }
 }

@@ -22,7 +22,9 @@ typedef struct sdb_net_request {
   sdb_slice method, path;                        /* path without the query */
   sdb_slice query;                               /* behind the '?', still percent-encoded */
   sdb_slice origin, host, authorization, cookie; /* empty where absent */
+  sdb_slice if_none_match;                       /* empty where absent */
   sdb_slice remote;                              /* the peer's address as text, without port */
+  bool gzip;                                     /* an answer may be compressed so */
   bool upgrade;                                  /* a well-formed WebSocket upgrade */
 } sdb_net_request;
 
@@ -33,7 +35,9 @@ typedef struct sdb_net_answer {
   unsigned close_code;      /* not 0: upgrade, then close with this code at once (4401, 1013) and
                                `body` as the reason; no other callback comes for it */
   const char *content_type; /* static */
-  sdb_slice body;           /* copied */
+  const char *headers;      /* more lines of the head, each ended by CRLF; NULL: none. Copied */
+  sdb_slice body;           /* copied, or: */
+  bool held;                /* `body` is the owner's, and stays until the net is destroyed */
   void *tag;                /* the connection's, when accepted */
 } sdb_net_answer;
 

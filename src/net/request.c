@@ -6,7 +6,7 @@
 #include <openssl/sha.h>
 #include <sys/socket.h>
 
-#define RESPONSE_MAX (16 * 1024 * 1024) /* bytes; /metrics is the largest */
+#define RESPONSE_MAX (16 * 1024 * 1024) /* bytes that are copied; /metrics is the largest */
 
 typedef struct peer_address {
   char text[INET6_ADDRSTRLEN];
@@ -47,16 +47,23 @@ static bool queue_buffer(sdb_conn *conn, sdb_buffer *out) {
   return ok;
 }
 
-static void respond(sdb_conn *conn, unsigned status, const char *content_type, sdb_slice body) {
+/* `head`: the body is left out. The peer has its time to take it all, and is then waited for. */
+static void respond(sdb_conn *conn, const sdb_net_answer *answer, bool head) {
   sdb_buffer out;
   sdb_buffer_init(&out, conn->net->mem, RESPONSE_MAX);
-  sdb_http_write_response(&out, status, content_type, body);
-  if (queue_buffer(conn, &out)) sdb_conn_linger(conn);
+  sdb_http_write_head(
+      &out, answer->status, answer->content_type, answer->headers, answer->body.size);
+  if (!head && !answer->held) sdb_buffer_append_slice(&out, answer->body);
+  if (!queue_buffer(conn, &out)) return;
+  if (!head && answer->held && !sdb_conn_queue_held(conn, answer->body)) return;
+  sdb_conn_linger(conn);
+  sdb_conn_wait(conn, SDB_WAIT_ANSWER);
 }
 
 static void refuse(sdb_conn *conn, unsigned status) {
+  sdb_net_answer answer = {.status = status};
   conn->net->stats.refused_http++;
-  respond(conn, status, NULL, sdb_slice_of(""));
+  respond(conn, &answer, false);
 }
 
 /* No Origin: not a browser's page, which is all that this check is about. */
@@ -116,6 +123,8 @@ static void ask(sdb_conn *conn, const sdb_http_request *head, const peer_address
       .host = head->host,
       .authorization = head->authorization,
       .cookie = head->cookie,
+      .if_none_match = head->if_none_match,
+      .gzip = head->gzip,
       .remote = sdb_slice_of(peer->text),
       .upgrade = head->upgrade};
   sdb_net_answer answer = {.status = 404};
@@ -124,7 +133,7 @@ static void ask(sdb_conn *conn, const sdb_http_request *head, const peer_address
   if (answer.accept)
     upgrade(conn, head, &answer, peer->loopback);
   else
-    respond(conn, answer.status, answer.content_type, answer.body);
+    respond(conn, &answer, head->head);
 }
 
 static void on_request(sdb_conn *conn, sdb_slice text) {
@@ -134,8 +143,9 @@ static void on_request(sdb_conn *conn, sdb_slice text) {
   if (status) {
     refuse(conn, status);
   } else if (head.upgrade && !origin_allowed(&conn->net->options, &head)) {
+    sdb_net_answer answer = {.status = 403, .body = sdb_slice_of("origin not allowed\n")};
     conn->net->stats.refused_origin++;
-    respond(conn, 403, NULL, sdb_slice_of("origin not allowed\n"));
+    respond(conn, &answer, false);
   } else {
     get_peer(conn->fd, &peer);
     ask(conn, &head, &peer);

@@ -36,6 +36,16 @@ bool sdb_conn_queue(sdb_conn *conn, const void *data, size_t size) {
   return true;
 }
 
+bool sdb_conn_queue_held(sdb_conn *conn, sdb_slice bytes) {
+  if (conn->state == SDB_CONN_DEAD || bytes.size == 0) return conn->state != SDB_CONN_DEAD;
+  if (!sdb_output_hold(&conn->output, conn->net->mem, bytes.data, bytes.size, NULL, NULL)) {
+    sdb_conn_kill(conn);
+    return false;
+  }
+  queued(conn, bytes.size);
+  return true;
+}
+
 bool sdb_conn_queue_control(sdb_conn *conn, const unsigned char *frame) {
   unsigned char masked[SDB_WS_MASKED_CONTROL_FRAME_MAX], key[SDB_WS_MASK_SIZE];
   if (!conn->dial) return sdb_conn_queue(conn, frame, 2 + (size_t)frame[1]);
@@ -68,6 +78,7 @@ static void output_gone(sdb_conn *conn) {
   if (conn->state != SDB_CONN_LINGERING || conn->end_sent) return;
   conn->end_sent = true;
   conn->transport->end(conn->fd, conn->transport_state);
+  if (conn->wait == SDB_WAIT_ANSWER) sdb_conn_wait(conn, SDB_WAIT_CLOSE);
 }
 
 /* A server that has gone may have said why: its close frame is still to be read. */

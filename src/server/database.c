@@ -157,6 +157,9 @@ static sdb_status open_parts(
   if (status == SDB_OK) status = open_stores(database, options);
   if (status == SDB_OK)
     status = sdb_identities_init(&database->identities, &options->server, error);
+  if (status == SDB_OK && options->server.pages)
+    status = sdb_pages_load(database->mem, options->server.pages, options->server.pages_policy,
+        &database->pages, error);
   if (status == SDB_OK) status = open_net(database, &options->server, error);
   if (status == SDB_OK) status = open_storage(database, options, error);
   if (status == SDB_OK) status = open_hub(database, &options->server, error);
@@ -199,6 +202,7 @@ static void release_parts(sdb_database *database) {
   }
   sdb_workers_destroy(&database->workers);
   if (database->net) sdb_net_destroy(database->net);
+  sdb_pages_free(database->pages);
   sdb_identities_free(&database->identities);
   sdb_buffer_free(&database->response);
   sdb_completions_destroy(database);

@@ -1,4 +1,4 @@
-/* server/http.c: what is said to an HTTP request: a session for an upgrade, health, metrics.
+/* server/http.c: what is said to an HTTP request: a session for an upgrade, health, metrics, pages.
  *
  * An upgrade without an identity is let in and must show one in its hello; one
  * with an identity that is no good is told so by close code 4401 (a browser
@@ -104,7 +104,7 @@ void sdb_server_on_request(
       answer_text(database, answer, 200, "ok\n");
   } else if (sdb_slice_equal(request->path, sdb_slice_of("/metrics"))) {
     answer_metrics(database, answer);
-  } else {
+  } else if (!database->pages || !sdb_pages_answer(database->pages, request, answer)) {
     answer_text(database, answer, 404, "not found; devices connect with a WebSocket\n");
   }
 }

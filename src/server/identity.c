@@ -5,6 +5,7 @@
 #include "server/identity.h"
 #include "base/base.h"
 #include "base/error.h"
+#include "server/percent.h"
 #include "json/json.h"
 #include <strings.h>
 
@@ -59,34 +60,6 @@ bool sdb_identities_check(const sdb_identities *identities, sdb_slice token, sdb
   return is_user_name(identity->user);
 }
 
-static int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-/* Undoes application/x-www-form-urlencoded. Empty where it is malformed or too long. */
-static sdb_slice percent_decode(sdb_slice text, char *to, size_t capacity) {
-  sdb_slice none = {NULL, 0};
-  size_t size = 0;
-  for (size_t i = 0; i < text.size; i++) {
-    if (size == capacity) return none;
-    char c = text.data[i];
-    if (c == '%') {
-      if (text.size - i < 3) return none;
-      int high = hex_value(text.data[i + 1]), low = hex_value(text.data[i + 2]);
-      if (high < 0 || low < 0) return none;
-      c = (char)(high << 4 | low);
-      i += 2;
-    } else if (c == '+') {
-      c = ' ';
-    }
-    to[size++] = c;
-  }
-  return sdb_slice_make(to, size);
-}
-
 /* The value of `name` in a list of name=value pairs, still encoded. */
 static sdb_slice pair_value(sdb_slice list, char separator, const char *name) {
   size_t name_size = strlen(name);
@@ -110,6 +83,6 @@ sdb_slice sdb_credentials_token(const sdb_net_request *request, const char *name
   if (header.size > bearer_size && strncasecmp(header.data, BEARER, bearer_size) == 0)
     return sdb_slice_make(header.data + bearer_size, header.size - bearer_size);
   sdb_slice value = pair_value(request->query, '&', name);
-  if (value.size > 0) return percent_decode(value, buffer, SDB_TOKEN_SIZE_MAX);
+  if (value.size > 0) return sdb_percent_decode(value, true, buffer, SDB_TOKEN_SIZE_MAX);
   return pair_value(request->cookie, ';', "syncdb_token");
 }

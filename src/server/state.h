@@ -15,6 +15,7 @@
 #include "platform/platform.h"
 #include "server/calls.h"
 #include "server/identity.h"
+#include "server/pages.h"
 #include "server/workers.h"
 #include "storage/sqlite/sqlite_storage.h"
 #include <pthread.h>
@@ -46,6 +47,7 @@ struct sdb_database {
 
   sdb_net *net;
   sdb_hub *hub;
+  sdb_pages *pages;    /* NULL: none are served */
   sdb_buffer response; /* the body of the HTTP answer that is being given */
   sdb_identities identities;
   sdb_server_stats stats;

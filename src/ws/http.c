@@ -48,7 +48,8 @@ static unsigned parse_request_line(parse *p, sdb_slice line) {
   if (line.data[5] != '1') return line.data[5] >= '0' && line.data[5] <= '9' ? 505 : 400;
   if (line.data[7] != '0' && line.data[7] != '1') return 400;
   p->http_10 = line.data[7] == '0';
-  if (!sdb_slice_equal(request->method, sdb_slice_of("GET"))) return 405;
+  request->head = sdb_slice_equal(request->method, sdb_slice_of("HEAD"));
+  if (!request->head && !sdb_slice_equal(request->method, sdb_slice_of("GET"))) return 405;
   if (target.size == 0 || target.data[0] != '/') return 400;
   for (size_t i = 0; i < target.size; i++) {
     if (target.data[i] <= ' ' || target.data[i] > '~' || target.data[i] == '#') return 400;
@@ -80,6 +81,10 @@ static bool take_header(parse *p, sdb_slice name, sdb_slice value) {
     request->subprotocol |= sdb_http_list_has(value, SDB_WS_SUBPROTOCOL);
   else if (sdb_http_same(name, "sec-websocket-extensions"))
     return sdb_ws_parse_extensions(value, &request->deflate);
+  else if (sdb_http_same(name, "accept-encoding"))
+    request->gzip |= sdb_http_accepts(value, "gzip");
+  else if (sdb_http_same(name, "if-none-match") && !request->if_none_match.data)
+    request->if_none_match = value;
   return true;
 }
 
@@ -92,7 +97,7 @@ static bool parse_header(parse *p, sdb_slice line) {
 static unsigned check_upgrade(parse *p) {
   sdb_http_request *request = p->request;
   if (!p->connection_upgrade || !p->upgrade_websocket) return 0;
-  if (p->http_10 || p->encoding.data) return 400;
+  if (p->http_10 || p->encoding.data || request->head) return 400;
   if (p->length.data && !sdb_slice_equal(p->length, sdb_slice_of("0"))) return 400;
   if (!p->version.data) return 400;
   if (!sdb_slice_equal(p->version, sdb_slice_of("13"))) return 426;

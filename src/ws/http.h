@@ -35,6 +35,9 @@ typedef struct sdb_ws_deflate {
 typedef struct sdb_http_request {
   sdb_slice method, path, query;                 /* query: behind the '?' */
   sdb_slice host, origin, authorization, cookie; /* empty where absent */
+  sdb_slice if_none_match;                       /* the first line of it */
+  bool head;                                     /* HEAD: the answer without its body */
+  bool gzip;                                     /* an answer may be compressed so */
   sdb_slice key;                                 /* Sec-WebSocket-Key */
   bool upgrade;                                  /* a whole, well-formed WebSocket upgrade */
   bool subprotocol;                              /* SDB_WS_SUBPROTOCOL was offered */
@@ -42,15 +45,20 @@ typedef struct sdb_http_request {
 } sdb_http_request;
 
 /* Parses a whole head (as sdb_http_scan_head found it). 0, and `*request` is set; or the HTTP
- * status to answer with: 400; 405 for another method than GET; 426 for another WebSocket version
- * than 13; 505. */
+ * status to answer with: 400; 405 for another method than GET and HEAD; 426 for another WebSocket
+ * version than 13; 505. */
 unsigned sdb_http_parse(sdb_slice head, sdb_http_request *request);
 
 /* Whether a browser's page of `origin` (as the Origin header says it) is served by `host` (as the
  * Host header says it): the scheme apart, the same name and port. */
 bool sdb_http_same_host(sdb_slice origin, sdb_slice host);
 
-/* Appends a whole response with `Connection: close`. `content_type` NULL: plain text. */
+/* Appends the head of a response with `Connection: close`. `content_type` NULL: plain text.
+ * `headers` (may be NULL): more lines, each ended by CRLF. A 304 has neither type nor length. */
+void sdb_http_write_head(sdb_buffer *out, unsigned status, const char *content_type,
+    const char *headers, size_t content_length);
+
+/* Appends a whole response: such a head, and `body`. */
 void sdb_http_write_response(
     sdb_buffer *out, unsigned status, const char *content_type, sdb_slice body);
 

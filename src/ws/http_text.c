@@ -74,6 +74,29 @@ bool sdb_http_list_has(sdb_slice list, const char *word) {
   return found;
 }
 
+/* Of "; q=0.5" and the like: whether it says 0. What is no weight at all counts as one of 1. */
+static bool weighs_nothing(sdb_slice parameters) {
+  parameters = sdb_http_trim(parameters);
+  if (!sdb_http_starts(parameters, "q=")) return false;
+  for (size_t i = 2; i < parameters.size; i++) {
+    if (parameters.data[i] != '0' && parameters.data[i] != '.') return false;
+  }
+  return true;
+}
+
+bool sdb_http_accepts(sdb_slice list, const char *word) {
+  sdb_slice item, name;
+  bool more = true, found = false;
+  while (more && !found) {
+    more = sdb_http_cut(&list, ',', &item);
+    if (!more) item = list;
+    bool weighted = sdb_http_cut(&item, ';', &name);
+    if (!weighted) name = item;
+    found = sdb_http_same(sdb_http_trim(name), word) && !(weighted && weighs_nothing(item));
+  }
+  return found;
+}
+
 bool sdb_http_take_once(sdb_slice *field, sdb_slice value) {
   if (field->data) return false;
   *field = value;

@@ -22,6 +22,9 @@ bool sdb_http_starts(sdb_slice text, const char *word);
 /* Whether a comma-separated list has this word. */
 bool sdb_http_list_has(sdb_slice list, const char *word);
 
+/* Whether a list as that of Accept-Encoding has this word, and not with a weight of 0. */
+bool sdb_http_accepts(sdb_slice list, const char *word);
+
 /* Takes the value of a header that may come once. False: it has come already. */
 bool sdb_http_take_once(sdb_slice *field, sdb_slice value);
 

@@ -23,6 +23,8 @@ static const char *reason_of(unsigned status) {
   switch (status) {
   case 200:
     return "OK";
+  case 304:
+    return "Not Modified";
   case 400:
     return "Bad Request";
   case 401:
@@ -52,19 +54,28 @@ static const char *reason_of(unsigned status) {
   }
 }
 
-void sdb_http_write_response(
-    sdb_buffer *out, unsigned status, const char *content_type, sdb_slice body) {
+void sdb_http_write_head(sdb_buffer *out, unsigned status, const char *content_type,
+    const char *headers, size_t content_length) {
   append(out, "HTTP/1.1 ");
   append_number(out, status);
   append(out, " ");
   append(out, reason_of(status));
-  append(out, "\r\nContent-Type: ");
-  append(out, content_type ? content_type : "text/plain; charset=utf-8");
-  append(out, "\r\nContent-Length: ");
-  append_number(out, body.size);
-  if (status == 405) append(out, "\r\nAllow: GET");
+  if (status != 304) {
+    append(out, "\r\nContent-Type: ");
+    append(out, content_type ? content_type : "text/plain; charset=utf-8");
+    append(out, "\r\nContent-Length: ");
+    append_number(out, content_length);
+  }
+  if (status == 405) append(out, "\r\nAllow: GET, HEAD");
   if (status == 426) append(out, "\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13");
-  append(out, "\r\nConnection: close\r\n\r\n");
+  append(out, "\r\n");
+  if (headers) append(out, headers);
+  append(out, "Connection: close\r\n\r\n");
+}
+
+void sdb_http_write_response(
+    sdb_buffer *out, unsigned status, const char *content_type, sdb_slice body) {
+  sdb_http_write_head(out, status, content_type, NULL, body.size);
   sdb_buffer_append_slice(out, body);
 }
 

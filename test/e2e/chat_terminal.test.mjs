@@ -9,7 +9,10 @@ import { eventId, startScripted } from './support/scripted.mjs';
 import { binaries, run, startProgram, temporaryFolder } from './support/server.mjs';
 
 const ALL = ['chatMessage', 'account'];
-const ANSWER = 'Hello, how can I help you?';
+const ANSWER =
+  'Hello, how can I help you? I am no language model, only an example that answers as one would: ' +
+  'each word goes to all of your devices as it is written, and the whole is kept once it is ' +
+  'finished. Open another tab, or another browser, and watch.';
 const program = path.join(binaries, 'chat-terminal');
 
 const startChat = (t, folder, port = 0) =>

@@ -430,7 +430,7 @@ test('an answer grows in partials, and is then an object', async (t) => {
     assert.ok(object.content.startsWith(before));
     before = object.content;
   }
-  assert.equal(answer.object.content, 'Hello, how can I help you?');
+  assert.match(answer.object.content, /^Hello, how can I help you\?/);
   assert.deepEqual(bob.all, []);
 });
 

@@ -7,7 +7,10 @@ import { startCommand } from './support/command.mjs';
 import { binaries, startProgram, temporaryFolder } from './support/server.mjs';
 
 const ALL = ['chatMessage', 'account'];
-const ANSWER = 'Hello, how can I help you?';
+const ANSWER =
+  'Hello, how can I help you? I am no language model, only an example that answers as one would: ' +
+  'each word goes to all of your devices as it is written, and the whole is kept once it is ' +
+  'finished. Open another tab, or another browser, and watch.';
 
 const startChat = (t, folder) =>
   startProgram(t, path.join(binaries, 'chat'), [`sqlite://${folder}/chat.sqlite`, '0']);

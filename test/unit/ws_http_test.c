@@ -61,6 +61,7 @@ static const struct {
     {"GET / HTTP/1.1\r\n" HOST "\r\n", 0, false},
     {"GET / HTTP/1.0\r\n\r\n", 0, false},
     {"GET / HTTP/1.1\r\nhOsT:\t a \t\r\n\r\n", 0, false},
+    {"HEAD / HTTP/1.1\r\n" HOST "\r\n", 0, false},
     {UPGRADE_HEAD "\r\n", 0, true},
     {UPGRADE_HEAD "Content-Length: 0\r\n\r\n", 0, true},
     /* lists, in one line or several, in any case */
@@ -110,6 +111,7 @@ static const struct {
     {"GET / HTTP/1.1\r\n" HOST "Authorization: a\r\nauthorization: b\r\n\r\n", 400, false},
     {"GET / HTTP/1.1\r\n" HOST "Cookie: a=1\r\nCookie: b=2\r\n\r\n", 400, false},
     /* upgrades */
+    {"HEAD / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION KEY VERSION "\r\n", 400, false},
     {"GET / HTTP/1.0\r\n" HOST WEBSOCKET CONNECTION KEY VERSION "\r\n", 400, false},
     {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION KEY "\r\n", 400, false},
     {"GET / HTTP/1.1\r\n" HOST WEBSOCKET CONNECTION VERSION "\r\n", 400, false},
@@ -167,6 +169,36 @@ static void path_query_and_credentials_are_told_apart(void **state) {
   assert_slice(r.authorization, "Bearer a.b.c");
   assert_slice(r.cookie, "s=1; t=2");
   assert_false(r.upgrade);
+}
+
+static void what_is_held_and_understood_is_told(void **state) {
+  static const struct {
+    const char *accepted;
+    bool gzip;
+  } CASES[] = {
+      {"gzip", true}, {"deflate, GZIP;q=1.0, *;q=0.5", true}, {"br , gzip ; q=0.1", true},
+      {"gzip;q=0.001", true}, {"gzip;q=", false}, {"gzip;q=0", false}, {"gzip; q=0.000, br", false},
+      {"x-gzip, br", false}, {"", false}, {"*", false}, /* allowed, but so is sending it as it is */
+  };
+  (void)state;
+  for (size_t i = 0; i < SDB_COUNT_OF(CASES); i++) {
+    char text[256];
+    sdb_http_request r;
+    snprintf(text, sizeof(text), "HEAD /a HTTP/1.1\r\n" HOST "Accept-Encoding: %s\r\n\r\n",
+        CASES[i].accepted);
+    assert_int_equal(parse(text, &r), 0);
+    assert_true(r.head);
+    if (r.gzip != CASES[i].gzip) fail_msg("%s", CASES[i].accepted);
+  }
+  sdb_http_request r;
+  assert_int_equal(parse("GET / HTTP/1.1\r\n" HOST "If-None-Match: \"a\", W/\"b\"\r\n"
+                         "if-none-match: \"c\"\r\nAccept-Encoding: br\r\n"
+                         "Accept-Encoding: gzip\r\n\r\n",
+                       &r),
+      0);
+  assert_slice(r.if_none_match, "\"a\", W/\"b\"");
+  assert_true(r.gzip);
+  assert_false(r.head);
 }
 
 static void a_head_is_found_wherever_it_is_cut(void **state) {
@@ -324,6 +356,15 @@ static void a_response_closes_the_connection(void **state) {
       "HTTP/1.1 426 Upgrade Required\r\nContent-Type: text/plain; charset=utf-8\r\n"
       "Content-Length: 0\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
       "Connection: close\r\n\r\n");
+  sdb_buffer_reset(&out);
+  sdb_http_write_head(&out, 200, "text/html", "ETag: \"a\"\r\nX: y\r\n", 12);
+  assert_slice(sdb_buffer_slice(&out),
+      "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 12\r\n"
+      "ETag: \"a\"\r\nX: y\r\nConnection: close\r\n\r\n");
+  sdb_buffer_reset(&out);
+  sdb_http_write_head(&out, 304, NULL, "ETag: \"a\"\r\n", 0);
+  assert_slice(sdb_buffer_slice(&out),
+      "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nConnection: close\r\n\r\n");
   sdb_buffer_free(&out);
 }
 
@@ -350,7 +391,7 @@ static void a_response_has_the_words_of_its_status(void **state) {
     sdb_http_write_response(&out, CASES[i].status, NULL, sdb_slice_of("x"));
     sdb_buffer_append(&out, "", 1);
     assert_int_equal(strncmp(out.data, CASES[i].line, strlen(CASES[i].line)), 0);
-    bool allows = strstr(out.data, "\r\nAllow: GET\r\n") != NULL;
+    bool allows = strstr(out.data, "\r\nAllow: GET, HEAD\r\n") != NULL;
     assert_int_equal(allows, CASES[i].status == 405); /* RFC 9110 section 15.5.6: a 405 must */
   }
   sdb_buffer_free(&out);
@@ -391,6 +432,7 @@ int main(void) {
       cmocka_unit_test(the_rfcs_request_is_an_upgrade),
       cmocka_unit_test(heads_get_their_status),
       cmocka_unit_test(path_query_and_credentials_are_told_apart),
+      cmocka_unit_test(what_is_held_and_understood_is_told),
       cmocka_unit_test(a_head_is_found_wherever_it_is_cut),
       cmocka_unit_test(a_head_may_be_no_more_than_its_end),
       cmocka_unit_test(bytes_that_no_head_has_are_seen_at_once),

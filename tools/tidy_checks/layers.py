@@ -50,7 +50,7 @@ LIBRARY_FLOORS = {
     "event2/": ["net"],
     "sqlite3.h": ["storage"],
     "uthash.h": ["server"],
-    "zlib.h": ["net"],
+    "zlib.h": ["net", "server"],
     "openssl/": ["net", "server"],
     "jwt.h": ["server"],
     "pcre2.h": ["platform"],

@@ -46,7 +46,8 @@ export async function bundle(source, options = {}) {
 
 /**
  * Serves `files` ({'/path': text or bytes}; '/': an empty page that runs '/page.js') on a free
- * port. Options: `policy` (null: none), `headers`. Gives {url, files, close}: `files` may be changed.
+ * port. Options: `policy` (null: none), `headers`. Gives {url, files, close}; `files` may be
+ * changed.
  */
 export async function startPages(t, files, options = {}) {
   const { policy = POLICY, headers = {} } = options;
