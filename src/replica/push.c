@@ -21,6 +21,16 @@ static sdb_uuid new_client_id(sdb_replica *replica) {
   return id;
 }
 
+/* Whether this change was made already: then it is done once that is stored. */
+static bool is_repeated(const sdb_replica *replica, sdb_replica_call *call) {
+  sdb_uuid client_id = call->request.client_id;
+  if (sdb_uuid_is_nil(client_id)) return false;
+  bool made = sdb_pending_find(replica, client_id) ||
+              !sdb_uuid_equal(sdb_pending_created(replica, client_id), client_id);
+  if (made) call->client_id = client_id;
+  return made;
+}
+
 /* ---- checks ---- */
 
 static sdb_status scan(sdb_replica *replica, sdb_replica_call *call, sdb_slice text) {
@@ -79,13 +89,15 @@ typedef struct target {
 static sdb_status add_push(sdb_replica *replica, sdb_replica_call *call, const target *to) {
   sdb_status status = check_room(replica, call);
   if (status != SDB_OK) return status;
-  sdb_uuid client_id = new_client_id(replica);
+  sdb_uuid client_id = call->request.client_id;
+  if (sdb_uuid_is_nil(client_id)) client_id = new_client_id(replica);
   sdb_pending *pending = sdb_pending_new(replica, client_id, sdb_buffer_slice(&replica->scratch));
   if (!pending) return say(call, SDB_NO_MEMORY, "out of memory");
   pending->store = call->request.store;
   pending->action = (uint8_t)to->action;
   pending->depends = to->depends;
   pending->created_ms = call->request.wall_ms;
+  pending->sent_ever = call->request.asked_before;
   sdb_pending_insert(replica, pending, to->id);
   /* It is stored last: nothing that the caller was refused may be found in the storage. */
   if (!sdb_pending_show(replica, pending) || !sdb_pending_store(replica, pending)) {
@@ -231,6 +243,10 @@ void sdb_push_continue(sdb_replica *replica, sdb_replica_call *call) {
     end(replica, call, say(call, call->status, "the local storage cannot be read"));
     return;
   }
+  if (is_repeated(replica, call)) { /* meanwhile */
+    end(replica, call, SDB_OK);
+    return;
+  }
   /* It may have become an object with an id since. */
   end(replica, call, singular ? change_singular(replica, call) : change_object(replica, call));
 }
@@ -245,7 +261,11 @@ void sdb_push_begin(sdb_replica *replica, sdb_replica_call *call) {
   const sdb_replica_request *request = &call->request;
   bool singular = replica->stores[request->store].singular;
   sdb_pending *named = sdb_uuid_is_nil(request->id) ? NULL : sdb_pending_find(replica, request->id);
-  if (request->kind == SDB_REPLICA_PUSH && !singular) {
+  if (!sdb_uuid_is_nil(request->client_id) && !sdb_is_client_id(request->client_id)) {
+    end(replica, call, say(call, SDB_INVALID_ARGUMENT, "a client id is a UUID of version 4"));
+  } else if (is_repeated(replica, call)) {
+    end(replica, call, SDB_OK);
+  } else if (request->kind == SDB_REPLICA_PUSH && !singular) {
     end(replica, call, create(replica, call));
   } else if (request->kind == SDB_REPLICA_UPDATE && singular) {
     end(replica, call, say(call, SDB_INVALID_ARGUMENT, "a singular store's object is pushed"));

@@ -91,7 +91,10 @@ typedef struct sdb_replica_request {
   sdb_uuid id, before;
   uint32_t limit; /* 1 to SDB_REPLICA_LIST_LIMIT_MAX */
   sdb_slice object;
-  uint64_t wall_ms; /* the device's clock: `$createdAt` */
+  sdb_uuid client_id; /* of a change, a version 4 UUID: a change that is asked for twice under one
+                         client id is made once; nil: one is made here */
+  bool asked_before;  /* perhaps of another replica, which may have sent it */
+  uint64_t wall_ms;   /* the device's clock: `$createdAt` */
 } sdb_replica_request;
 
 /* Exactly one DONE follows, in any order between requests; that of a change only when it is stored.

@@ -219,6 +219,11 @@ static inline void sdb_replica_note_reset(sdb_replica *replica, uint16_t store) 
   replica->stores[store].reset_due = replica->status_due = true;
 }
 
+/* Client ids are random (version 4), objects' ids are ordered by time. */
+static inline bool sdb_is_client_id(sdb_uuid id) {
+  return id.bytes[6] >> 4 == 4;
+}
+
 /* ---- batch.c ---- */
 /* A zeroed change at the end of the open batch, or NULL: no memory. Pointers to earlier ones are
  * not valid any more. */

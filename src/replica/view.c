@@ -195,11 +195,6 @@ static uint32_t page_limit(const sdb_replica *replica, const sdb_replica_request
   return limit;
 }
 
-/* Ours are random (version 4), objects' ids are ordered by time. */
-static bool is_client_id(sdb_uuid id) {
-  return id.bytes[6] >> 4 == 4;
-}
-
 void sdb_list_begin(sdb_replica *replica, sdb_replica_call *call) {
   const sdb_replica_request *request = &call->request;
   sdb_uuid before = request->before;
@@ -208,7 +203,7 @@ void sdb_list_begin(sdb_replica *replica, sdb_replica_call *call) {
   if (create && sdb_pending_is_create(replica, create)) {
     call->cursor = create->position;
     before = NIL;
-  } else if (is_client_id(before)) {
+  } else if (sdb_is_client_id(before)) {
     sdb_replica_finish(replica, call, SDB_NOT_FOUND);
     return;
   }

@@ -41,8 +41,6 @@ enum {
   SDB_SCHEMA_ANY = 127
 };
 
-typedef struct sdb_schema sdb_schema;
-
 typedef struct sdb_schema_property {
   sdb_slice name;
   const sdb_schema *schema; /* NULL: named by `required` only */
@@ -138,13 +136,13 @@ typedef struct sdb_schema_pattern {
   void *compiled;
 } sdb_schema_pattern;
 
-typedef struct sdb_schema_set {
+struct sdb_schema_set {
   const sdb_mem *mem;
   const sdb_pattern_port *patterns;
   sdb_arena arena;
   sdb_schema_source *sources;
   sdb_schema_pattern *compiled;
-} sdb_schema_set;
+};
 
 void sdb_schema_set_init(sdb_schema_set *set, const sdb_mem *mem, const sdb_pattern_port *patterns);
 void sdb_schema_set_free(sdb_schema_set *set);

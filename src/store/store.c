@@ -96,7 +96,7 @@ static sdb_status set_schema(sdb_store *store, const sdb_store_parts *parts, sdb
     if (parts->schema.data)
       return sdb_error_set(
           error, SDB_BAD_DEFINITION, "a store has fields or a schema, not both", NULL, NULL);
-    return sdb_fields_compile(&store->set, parts->fields, &store->schema, error);
+    return parts->compile_fields(&store->set, parts->fields, &store->schema, error);
   }
   if (!parts->schema.data)
     return sdb_error_set(error, SDB_BAD_DEFINITION, "a store needs fields or a schema", NULL, NULL);
@@ -157,6 +157,7 @@ sdb_status sdb_store_compile(const sdb_store_definition *definition, const sdb_m
       .rules = sdb_slice_of(definition->rules),
       .type = definition->type,
       .fields = definition->fields,
+      .compile_fields = sdb_fields_compile,
       .validate_update = definition->validate_update,
       .context = definition->context};
   sdb_store_part part;

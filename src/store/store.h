@@ -35,6 +35,35 @@ struct sdb_object {
 SDB_MUST_CHECK sdb_status sdb_store_compile(const sdb_store_definition *definition,
     const sdb_mem *mem, const sdb_pattern_port *patterns, sdb_store **store, sdb_error *error);
 
+typedef struct sdb_schema_set sdb_schema_set;
+typedef struct sdb_schema sdb_schema;
+
+/* Compiles a table of fields; what sdb_store_parts names is sdb_fields_compile (store/schema.h). */
+typedef sdb_status (*sdb_fields_compile_fn)(
+    sdb_schema_set *set, const sdb_field *fields, const sdb_schema **schema, sdb_error *error);
+
+/* A definition as texts that need not end in NUL; an empty `schema` or `rules` is none. */
+typedef struct sdb_store_parts {
+  sdb_slice name, schema, rules;
+  sdb_store_type type;
+  const sdb_field *fields;
+  sdb_fields_compile_fn compile_fields; /* where there are fields: who has none need not have it */
+  sdb_validate_update_fn validate_update;
+  void *context;
+} sdb_store_parts;
+
+/* Which part an error's path leads into. */
+typedef enum sdb_store_part {
+  SDB_PART_NONE,
+  SDB_PART_NAME,
+  SDB_PART_SCHEMA,
+  SDB_PART_RULES
+} sdb_store_part;
+
+/* As sdb_store_compile; `*part` tells which part an error is in. */
+SDB_MUST_CHECK sdb_status sdb_store_build(const sdb_store_parts *parts, const sdb_mem *mem,
+    const sdb_pattern_port *patterns, sdb_store **store, sdb_store_part *part, sdb_error *error);
+
 /* As sdb_stores_from_json; the array is freed with sdb_mem_free(mem). */
 SDB_MUST_CHECK sdb_status sdb_stores_compile(sdb_slice json, const sdb_mem *mem,
     const sdb_pattern_port *patterns, sdb_store ***stores, size_t *count, sdb_error *error);

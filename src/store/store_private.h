@@ -27,27 +27,6 @@ struct sdb_store {
   void *context;
 };
 
-/* A definition as texts that need not end in NUL; an empty `schema` or `rules` is none. */
-typedef struct sdb_store_parts {
-  sdb_slice name, schema, rules;
-  sdb_store_type type;
-  const sdb_field *fields;
-  sdb_validate_update_fn validate_update;
-  void *context;
-} sdb_store_parts;
-
-/* Which part an error's path leads into. */
-typedef enum sdb_store_part {
-  SDB_PART_NONE,
-  SDB_PART_NAME,
-  SDB_PART_SCHEMA,
-  SDB_PART_RULES
-} sdb_store_part;
-
-/* As sdb_store_compile; `*part` tells which part an error is in. */
-SDB_MUST_CHECK sdb_status sdb_store_build(const sdb_store_parts *parts, const sdb_mem *mem,
-    const sdb_pattern_port *patterns, sdb_store **store, sdb_store_part *part, sdb_error *error);
-
 /* Compiles {"create":S,"update":S,"delete":S} to store->rules. Errors as sdb_schema_compile's. */
 SDB_MUST_CHECK sdb_status sdb_rules_compile(sdb_store *store, sdb_slice text, sdb_error *error);
 
