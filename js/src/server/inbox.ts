@@ -1,0 +1,135 @@
+/** What the library has to say, and who hears it. Nothing here throws. */
+import { SyncError } from "../client/error.js";
+import type { SyncObject } from "../client/api.js";
+import type { Action, Store } from "../store.js";
+import { requestOf } from "./credentials.js";
+import { judge } from "./judge.js";
+import type { NativeEvent, NativeObject, NativeRecord, Notice } from "./native.js";
+import { LOG_LEVELS } from "./options.js";
+import type { PartialObject } from "./partial.js";
+import { asError, fieldText, type Port } from "./port.js";
+import type { Delivery, Subscribers } from "./subscribers.js";
+import type { Authenticate, Identity, LogEntry, StoredRecord, StoreEvent } from "./types.js";
+
+/** `sdb_action`. */
+const ACTIONS: readonly Action[] = ["create", "create", "update", "delete"];
+
+/** A record as the application sees it. */
+export function recordOf<Value extends object>(record: NativeRecord): StoredRecord<Value> {
+  const [id, eventId, clientId, json] = record;
+  const object = json as unknown as SyncObject<Value>;
+  const { $createdAt: createdAt } = object;
+  return clientId === null
+    ? { id, eventId, object, createdAt }
+    : { id, eventId, clientId, object, createdAt };
+}
+
+function eventOf(user: string, event: NativeEvent): StoreEvent {
+  const [, action, id, eventId, clientId, json, before] = event;
+  const object = json as SyncObject<object>;
+  const { $createdAt: createdAt } = object;
+  const told = { action: ACTIONS[action] as Action, id, eventId, object, user, createdAt };
+  const previous = before as SyncObject<object> | null;
+  return {
+    ...told,
+    ...(previous === null ? null : { previous }),
+    ...(clientId === null ? null : { clientId }),
+  };
+}
+
+/** What it needs of its owner. */
+export interface InboxHost {
+  readonly stores: readonly Store[];
+  readonly authenticate: Authenticate | null;
+  readonly subscribers: Subscribers;
+  readonly partials: ReadonlyMap<number, PartialObject>;
+  failed(error: unknown): void;
+  log(entry: LogEntry): void;
+}
+
+/** Hears notices. */
+export class Inbox {
+  readonly #host: InboxHost;
+  #port!: Port;
+
+  constructor(host: InboxHost) {
+    this.#host = host;
+  }
+
+  /** Where answers go. */
+  attach(port: Port): void {
+    this.#port = port;
+  }
+
+  /** Called with a JSON array of notices. */
+  readonly told = (notices: string): void => {
+    for (const notice of JSON.parse(notices) as readonly Notice[]) this.#hear(notice);
+  };
+
+  #hear(notice: Notice): void {
+    switch (notice[0]) {
+      case 3:
+        this.#run(notice[1], notice[2], notice[3]);
+        break;
+      case 4:
+        this.#judge(notice[1], notice[2], notice[3], notice[4]);
+        break;
+      case 5:
+        void this.#identify(notice[1], notice[2], notice[3], notice[4]);
+        break;
+      case 6:
+        this.#log(notice[1], notice[2], notice[3]);
+        break;
+      case 8:
+        this.#host.partials.get(notice[1])?.fail(asError(notice[2], notice[3]));
+        break;
+      default:
+        this.#port.settle(notice);
+    }
+  }
+
+  #run(ticket: number, user: string, events: readonly NativeEvent[]): void {
+    const run: Delivery[] = events.map((event) => ({
+      store: event[0],
+      event: eventOf(user, event),
+    }));
+    this.#host.subscribers.handle(run, () => this.#port.tell("k", String(ticket)));
+  }
+
+  #judge(ticket: number, at: number, action: number, object: NativeObject | null): void {
+    const store = this.#host.stores[at] as Store;
+    judge(store, ACTIONS[action] as Action, object ?? undefined, (verdict) => {
+      if (verdict === null) {
+        this.#port.tell("v", String(ticket), "", "", "");
+      } else {
+        const { message, path } = verdict;
+        this.#port.tell("v", String(ticket), "rejected", fieldText(message), fieldText(path));
+      }
+    });
+  }
+
+  async #identify(ticket: number, token: string, remote: string, head: string): Promise<void> {
+    let identity: Identity | null = null;
+    try {
+      identity = (await this.#host.authenticate?.(requestOf(token, remote, head))) ?? null;
+    } catch (error) {
+      this.#host.failed(error);
+    }
+    const { user, expiresMs = 0 } =
+      typeof identity === "string" ? { user: identity } : (identity ?? { user: "" });
+    if (typeof user !== "string" || user.includes("\0") || !isMoment(expiresMs)) {
+      this.#host.failed(new SyncError("invalid_argument", "authenticate gave no identity"));
+      this.#port.tell("i", String(ticket), "", "0");
+    } else {
+      this.#port.tell("i", String(ticket), user, String(expiresMs));
+    }
+  }
+
+  #log(level: number, event: string, message: string): void {
+    this.#host.log({ level: LOG_LEVELS[level] ?? "error", event, message });
+  }
+}
+
+function isMoment(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
