@@ -93,8 +93,8 @@ SDB_API void sdb_database_close(sdb_database *database);
 SDB_API void sdb_database_drain(sdb_database *database);
 
 /* sdb_database_close that waits at most `peers_ms` for devices to take their leave (its own measure
- * is 3,000): 0 where the process has to end now. What was acknowledged is stored either way. NULL is
- * allowed. */
+ * is 3,000): 0 where the process has to end now. What was acknowledged is stored either way. NULL
+ * is allowed. */
 SDB_API void sdb_database_close_within(sdb_database *database, uint32_t peers_ms);
 
 /* ---- whose data ---- */

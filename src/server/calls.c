@@ -16,22 +16,35 @@ void sdb_calls_destroy(sdb_calls *calls) {
   pthread_mutex_destroy(&calls->lock);
 }
 
+/* Inside the lock. */
+static sdb_status append(sdb_database *database, sdb_call *first, sdb_call **last, size_t count) {
+  sdb_calls *calls = &database->calls;
+  if (calls->closed) return SDB_CLOSED;
+  bool was_empty = calls->count == 0;
+  *calls->last = first;
+  calls->last = last;
+  calls->count += count;
+  /* Under the lock: once `closed` is set nobody touches net, which may then be destroyed. */
+  if (was_empty) sdb_net_wake(database->net);
+  return SDB_OK;
+}
+
 static sdb_status enqueue(sdb_database *database, sdb_call *call) {
   sdb_calls *calls = &database->calls;
   pthread_mutex_lock(&calls->lock);
   while (call->detached && calls->count >= SDB_CALLS_MAX && !calls->closed)
     pthread_cond_wait(&calls->room, &calls->lock);
-  bool closed = calls->closed;
-  if (!closed) {
-    call->next = NULL;
-    *calls->last = call;
-    calls->last = &call->next;
-    calls->count++;
-    /* Under the lock: once `closed` is set nobody touches net, which may then be destroyed. */
-    if (calls->count == 1) sdb_net_wake(database->net);
-  }
+  call->next = NULL;
+  sdb_status status = append(database, call, &call->next, 1);
   pthread_mutex_unlock(&calls->lock);
-  return closed ? SDB_CLOSED : SDB_OK;
+  return status;
+}
+
+sdb_status sdb_calls_post(sdb_database *database, sdb_call *first, sdb_call **last, size_t count) {
+  pthread_mutex_lock(&database->calls.lock);
+  sdb_status status = append(database, first, last, count);
+  pthread_mutex_unlock(&database->calls.lock);
+  return status;
 }
 
 sdb_status sdb_call_wait(sdb_database *database, sdb_call *call) {
@@ -62,8 +75,8 @@ sdb_call *sdb_call_create(const sdb_database *database, size_t size) {
   return call;
 }
 
-static void free_detached(sdb_call *call) {
-  if (call->detached_done) call->detached_done(call);
+static void free_detached(sdb_call *call, const sdb_error *error) {
+  if (call->detached_done) call->detached_done(call, error);
   sdb_mem_free(sdb_platform_mem(), call);
 }
 
@@ -72,7 +85,7 @@ sdb_status sdb_call_detach(sdb_database *database, sdb_call *call) {
   sdb_status status = sdb_server_on_loop(database) ? SDB_CONFLICT : enqueue(database, call);
   if (status != SDB_OK) {
     call->status = status;
-    free_detached(call);
+    free_detached(call, NULL);
   }
   return status;
 }
@@ -98,7 +111,7 @@ void sdb_call_complete(sdb_call *call, sdb_status status, const sdb_error *error
       sdb_error_set(call->error, status, sdb_status_text(status), NULL, NULL);
   }
   if (call->detached)
-    free_detached(call);
+    free_detached(call, error);
   else
     sem_post(&call->done);
 }

@@ -21,7 +21,10 @@ struct sdb_call {
   sdb_request request;
   void *argument;
   bool detached;
-  void (*detached_done)(sdb_call *call); /* on the loop, before it is freed; may be NULL */
+  /* On the loop, before it is freed; may be NULL. `error` tells more than the status, or is NULL. */
+  void (*detached_done)(sdb_call *call, const sdb_error *error);
+  sdb_mailbox *mailbox; /* a job's: where it is told of */
+  struct sdb_mail_piece *mail;
   sem_t done;
   /* results */
   sdb_status status;
@@ -55,6 +58,12 @@ sdb_call *sdb_call_create(const sdb_database *database, size_t size);
 
 /* Queues a detached call, which is then no longer the caller's, also on an error. */
 SDB_MUST_CHECK sdb_status sdb_call_detach(sdb_database *database, sdb_call *call);
+
+/* Queues `count` detached calls linked by `next`, `*last` being the last one's, without waiting for
+ * room: whoever uses it has a bound of its own. SDB_CLOSED: none was queued, all are still the
+ * caller's. */
+SDB_MUST_CHECK sdb_status sdb_calls_post(
+    sdb_database *database, sdb_call *first, sdb_call **last, size_t count);
 
 /* Loop: takes all that is queued; with `close`, later ones fail with SDB_CLOSED. */
 sdb_call *sdb_calls_take(sdb_calls *calls, bool close);

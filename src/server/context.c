@@ -44,21 +44,11 @@ const char *sdb_context_user(const sdb_context *context) {
   return context->user;
 }
 
-int sdb_context_store(const sdb_context *context, const sdb_store *store) {
-  const sdb_database *database = context->database;
-  for (size_t i = 0; i < database->stores_count; i++) {
-    if (database->stores[i] == store) return (int)i;
-  }
-  return -1;
-}
-
 /* A call for this context and store, or the error that there is no such store. */
 static sdb_status begin_call(sdb_context *context, const sdb_store *store, sdb_request_kind kind,
     sdb_call *call, sdb_error *error) {
-  int index = sdb_context_store(context, store);
-  if (index < 0)
-    return sdb_error_set(
-        error, SDB_UNKNOWN_STORE, "the database was opened without this store", NULL, NULL);
+  int index = sdb_interest_store(context->database, store, error);
+  if (index < 0) return SDB_UNKNOWN_STORE;
   memset(call, 0, sizeof(*call));
   call->error = error;
   call->request.kind = kind;

@@ -22,9 +22,6 @@ _Static_assert(SDB_USER_NAME_MAX + 1 == SDB_IDENTITY_USER_SIZE, "one length of u
 /* A context with one reference for a name that is known to be valid, or NULL. */
 sdb_context *sdb_context_make(sdb_database *database, sdb_slice user);
 
-/* The index of `store` among the database's stores, or -1. */
-int sdb_context_store(const sdb_context *context, const sdb_store *store);
-
 /* Aborts every partial of the context and lets go of the handles. */
 void sdb_context_abort_partials(sdb_context *context);
 

@@ -121,9 +121,9 @@ static sdb_status open_hub(
       .stores_count = database->stores_count,
       .storage = &database->storage,
       .frame_header = sdb_ws_frame_header,
-      .subscribed = sdb_workers_subscribed,
-      .accepts = sdb_workers_accepts,
-      .subscribed_context = &database->workers,
+      .subscribed = sdb_interest_subscribed,
+      .accepts = sdb_interest_accepts,
+      .subscribed_context = database,
       .limits = limits_of(options),
   };
   sdb_status status = sdb_hub_create(&hub, &database->hub);
@@ -141,7 +141,8 @@ static sdb_status open_stop_pipe(sdb_database *database, sdb_error *error) {
 static sdb_status start_threads(
     sdb_database *database, const sdb_database_options *options, sdb_error *error) {
   unsigned workers = options->workers ? options->workers : WORKERS_DEFAULT;
-  sdb_status status = sdb_workers_start(&database->workers, database, workers);
+  sdb_status status = SDB_OK;
+  if (!database->mailbox) status = sdb_workers_start(&database->workers, database, workers);
   if (status == SDB_OK) {
     int failed = pthread_create(&database->loop, NULL, sdb_server_loop, database);
     if (failed) status = SDB_NO_MEMORY;
@@ -151,9 +152,19 @@ static sdb_status start_threads(
   return status;
 }
 
+static sdb_status claim_mailbox(sdb_database *database, sdb_mailbox *mailbox, sdb_error *error) {
+  if (!mailbox) return SDB_OK;
+  if (!sdb_mailbox_claim(mailbox))
+    return sdb_error_set(
+        error, SDB_INVALID_ARGUMENT, "the mailbox is, or was, another database's", NULL, NULL);
+  database->mailbox = mailbox;
+  return SDB_OK;
+}
+
 static sdb_status open_parts(
     sdb_database *database, const sdb_database_options *options, sdb_error *error) {
-  sdb_status status = open_stop_pipe(database, error);
+  sdb_status status = claim_mailbox(database, options->mailbox, error);
+  if (status == SDB_OK) status = open_stop_pipe(database, error);
   if (status == SDB_OK) status = open_stores(database, options);
   if (status == SDB_OK)
     status = sdb_identities_init(&database->identities, &options->server, error);
@@ -177,6 +188,7 @@ static sdb_database *create(const sdb_database_options *options) {
   database->stop_pipe[0] = database->stop_pipe[1] = -1;
   sdb_calls_init(&database->calls);
   sdb_completions_init(database);
+  sdb_lanes_init(&database->lanes, mem);
   sdb_buffer_init(&database->response, mem, 1 << 20);
   return database;
 }
@@ -200,7 +212,10 @@ static void release_parts(sdb_database *database) {
     } while (database->in_flight > 0);
     sdb_hub_destroy(database->hub);
   }
+  sdb_mailbox_publish(database->mailbox);
+  sdb_mailbox_set_database(database->mailbox, NULL);
   sdb_workers_destroy(&database->workers);
+  sdb_lanes_destroy(&database->lanes); /* with what the loop added after the stop */
   if (database->net) sdb_net_destroy(database->net);
   sdb_pages_free(database->pages);
   sdb_identities_free(&database->identities);
@@ -246,12 +261,19 @@ static void on_loop(sdb_database *database, void (*run)(sdb_call *, sdb_database
   SDB_ASSERT(status == SDB_OK);
 }
 
-static void shut_down(sdb_database *database) {
-  on_loop(database, run_begin_drain);
-  size_t dropped = sdb_workers_stop(&database->workers);
+/* Subscribers that run finish; mail that is out may still be answered, to no effect. */
+static void stop_events(sdb_database *database) {
+  sdb_lanes_close(&database->lanes);
+  sdb_workers_stop(&database->workers);
+  size_t dropped = sdb_lanes_drop(&database->lanes);
   if (dropped > 0)
     sdb_server_log(database, SDB_LOG_WARN, "events_dropped",
         "%zu events were still waiting for subscribers", dropped);
+}
+
+static void shut_down(sdb_database *database) {
+  on_loop(database, run_begin_drain);
+  stop_events(database);
   on_loop(database, run_wait_for_storage);
   on_loop(database, run_close_peers);
   on_loop(database, run_stop);
@@ -264,8 +286,8 @@ void sdb_database_close(sdb_database *database) {
   if (atomic_load(&database->loop_started)) {
     sdb_server_log(database, SDB_LOG_INFO, "closing", "shutting down");
     shut_down(database);
-  } else if (database->workers.database) {
-    sdb_workers_stop(&database->workers);
+  } else {
+    stop_events(database);
   }
   release_parts(database);
 }
@@ -285,19 +307,21 @@ sdb_status sdb_database_open(
     sdb_database_close(made);
     return status;
   }
+  sdb_mailbox_set_database(made->mailbox, made);
   *database = made;
   return SDB_OK;
 }
 
 sdb_status sdb_subscribe(sdb_database *database, const sdb_store *store,
     sdb_subscriber_fn subscriber, void *argument, sdb_error *error) {
-  for (size_t i = 0; i < database->stores_count; i++) {
-    if (database->stores[i] != store) continue;
-    sdb_status status =
-        sdb_workers_subscribe(&database->workers, (uint16_t)i, subscriber, argument);
-    if (status != SDB_OK) sdb_error_set(error, status, sdb_status_text(status), NULL, NULL);
-    return status;
-  }
-  return sdb_error_set(
-      error, SDB_UNKNOWN_STORE, "the database was opened without this store", NULL, NULL);
+  if (database->mailbox)
+    return sdb_error_set(
+        error, SDB_CONFLICT, "the database has a mailbox: sdb_mailbox_subscribe", NULL, NULL);
+  int index = sdb_interest_store(database, store, error);
+  if (index < 0) return SDB_UNKNOWN_STORE;
+  sdb_status status =
+      sdb_workers_subscribe(&database->workers, (uint16_t)index, subscriber, argument);
+  if (status != SDB_OK) return sdb_error_set(error, status, sdb_status_text(status), NULL, NULL);
+  sdb_interest_set(&database->interest, (uint16_t)index, false);
+  return SDB_OK;
 }

@@ -127,5 +127,5 @@ void sdb_metrics_write(sdb_database *database, sdb_buffer *to) {
   write_one(to, "subscriber_events_total", "counter", "Events handed to subscribers.",
       database->stats.events_delivered);
   write_one(to, "subscriber_backlog", "gauge", "Events that wait for subscribers or run.",
-      sdb_workers_backlog(&database->workers));
+      sdb_lanes_backlog(&database->lanes));
 }

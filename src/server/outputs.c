@@ -35,7 +35,8 @@ static void on_authenticate(sdb_database *database, const sdb_hub_output *output
 
 static void on_event(sdb_database *database, const sdb_hub_output *output) {
   database->stats.events_delivered++;
-  if (!sdb_workers_add(&database->workers, output))
+  if (database->mailbox) database->mailbox->events_due = true;
+  if (!sdb_lanes_add(&database->lanes, database->stores[output->row.store], output))
     sdb_server_log(database, SDB_LOG_ERROR, "event_dropped",
         "out of memory: subscribers are not told of an event of %.*s", (int)output->user.size,
         output->user.data);
@@ -100,6 +101,7 @@ void sdb_server_drain(sdb_database *database) {
   while (sdb_hub_next_output(database->hub, &output))
     carry_out(database, &output);
   sdb_hub_flush(database->hub);
+  sdb_mailbox_publish(database->mailbox);
   uint64_t deadline_ms = sdb_hub_deadline_ms(database->hub);
   if (database->waits_for_peers && database->peers_deadline_ms < deadline_ms)
     deadline_ms = database->peers_deadline_ms;

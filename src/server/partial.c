@@ -34,10 +34,8 @@ static sdb_request request_of(const sdb_partial *partial, sdb_request_kind kind)
 sdb_status sdb_partial_begin(sdb_context *context, const sdb_store *store, sdb_slice object,
     sdb_partial **partial, sdb_error *error) {
   sdb_database *database = context->database;
-  int index = sdb_context_store(context, store);
-  if (index < 0)
-    return sdb_error_set(
-        error, SDB_UNKNOWN_STORE, "the database was opened without this store", NULL, NULL);
+  int index = sdb_interest_store(database, store, error);
+  if (index < 0) return SDB_UNKNOWN_STORE;
   if (sdb_store_type_of(store) != SDB_STORE_EVENT)
     return sdb_error_set(
         error, SDB_INVALID_ARGUMENT, "a singular store has no partials", NULL, NULL);
@@ -65,7 +63,8 @@ sdb_status sdb_partial_begin(sdb_context *context, const sdb_store *store, sdb_s
   return SDB_OK;
 }
 
-static void on_change_done(sdb_call *call) {
+static void on_change_done(sdb_call *call, const sdb_error *error) {
+  (void)error; /* the handle notes no more than the status */
   sdb_partial *partial;
   memcpy(&partial, call->argument, sizeof(partial));
   if (call->status != SDB_OK) atomic_store(&partial->failed, call->status);

@@ -3,9 +3,9 @@
  * Threads and what they may touch:
  *   loop     net, hub, `in_flight`, `draining`, everything not named below
  *   storage  `completions` (locked)
- *   workers  `workers` (locked), contexts
- *   callers  `calls` (locked), contexts
- * Lock order: none is taken while another is held, but that of `calls` around sdb_net_wake.
+ *   workers  `lanes` (locked), contexts
+ *   callers  `calls`, `lanes`, `mailbox` (each locked), contexts
+ * Lock order: the mailbox's gate, then one of the others; that of `calls` around sdb_net_wake.
  */
 #ifndef SDB_SERVER_STATE_H
 #define SDB_SERVER_STATE_H
@@ -15,6 +15,9 @@
 #include "platform/platform.h"
 #include "server/calls.h"
 #include "server/identity.h"
+#include "server/interest.h"
+#include "server/lanes.h"
+#include "server/mailbox.h"
 #include "server/pages.h"
 #include "server/workers.h"
 #include "storage/sqlite/sqlite_storage.h"
@@ -60,7 +63,10 @@ struct sdb_database {
   pthread_t loop;
   atomic_bool loop_started;
   sdb_calls calls;
+  sdb_interest interest;
+  sdb_lanes lanes;
   sdb_workers workers;
+  sdb_mailbox *mailbox; /* NULL: events go to the workers */
 
   int stop_pipe[2];    /* sdb_stop writes, sdb_run reads */
   atomic_bool running; /* inside sdb_run */

@@ -1,103 +1,10 @@
 /* test/unit/server_events_test.c: what the application's code on events may count on, with devices
- * over real sockets (a blocking WebSocket client of 60 lines, for text frames under 64 KiB).
+ * over real sockets.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <arpa/inet.h>
-#include <cmocka.h>
-#include <netinet/in.h>
+#include "server_device.h"
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <syncdb/syncdb.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
-
-/* ---- a device ---- */
-
-typedef struct device {
-  int fd;
-  char message[65536];
-} device;
-
-static void read_exactly(device *d, void *to, size_t size) {
-  for (size_t got = 0; got < size;) {
-    ssize_t count = recv(d->fd, (char *)to + got, size - got, 0);
-    if (count <= 0) fail_msg("the connection ended, or nothing came for 10 s");
-    got += (size_t)count;
-  }
-}
-
-/* The mask is four zeros: it changes nothing. */
-static void send_text(device *d, const char *text) {
-  size_t size = strlen(text);
-  assert_true(size < 65536);
-  unsigned char head[8] = {0x81, 0x80 | 126, (unsigned char)(size >> 8), (unsigned char)size};
-  if (size < 126) head[1] = (unsigned char)(0x80 | size);
-  if (size < 126) head[2] = head[3] = 0;
-  ssize_t head_size = size < 126 ? 6 : 8;
-  assert_int_equal(send(d->fd, head, (size_t)head_size, MSG_NOSIGNAL), head_size);
-  assert_int_equal(send(d->fd, text, size, MSG_NOSIGNAL), (ssize_t)size);
-}
-
-/* The next text message, NUL-terminated, in d->message. */
-static const char *receive(device *d) {
-  unsigned char head[2], extended[2];
-  read_exactly(d, head, 2);
-  assert_int_equal(head[0], 0x81);
-  size_t size = head[1];
-  if (size == 126) {
-    read_exactly(d, extended, 2);
-    size = (size_t)extended[0] << 8 | extended[1];
-  }
-  assert_true(size < sizeof(d->message));
-  read_exactly(d, d->message, size);
-  d->message[size] = 0;
-  return d->message;
-}
-
-/* Reads on until a message holds `part`. */
-static const char *receive_with(device *d, const char *part) {
-  while (!strstr(receive(d), part))
-    continue;
-  return d->message;
-}
-
-static device *connect_device(uint16_t port, const char *user) {
-  device *d = calloc(1, sizeof(*d));
-  assert_non_null(d);
-  d->fd = socket(AF_INET, SOCK_STREAM, 0);
-  struct timeval wait = {10, 0};
-  setsockopt(d->fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  assert_int_equal(connect(d->fd, (struct sockaddr *)&address, sizeof(address)), 0);
-  char request[512];
-  int size = snprintf(request, sizeof(request),
-      "GET /?user=%s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-      user);
-  assert_int_equal(send(d->fd, request, (size_t)size, MSG_NOSIGNAL), size);
-  char tail[5] = {0};
-  while (strcmp(tail, "\r\n\r\n") != 0) {
-    memmove(tail, tail + 1, 3);
-    read_exactly(d, tail + 3, 1);
-  }
-  send_text(d, "{\"type\":\"client_hello\",\"data\":{\"syncStatus\":{},\"accept\":[\"append\"]}}");
-  receive_with(d, "\"synced\"");
-  return d;
-}
-
-static void disconnect(device *d) {
-  close(d->fd);
-  free(d);
-}
 
 static void push_note(device *d, const char *text, int number) {
   char message[512];
