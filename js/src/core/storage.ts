@@ -1,6 +1,6 @@
 /**
- * The port to the device's own storage: src/replica/storage_port.h in TypeScript, where it says what
- * a storage promises. Stores are numbers here too; what is stored goes by their names.
+ * The port to the device's own storage: src/replica/storage_port.h in TypeScript. That says what a
+ * storage promises. Stores are numbers here too; what is stored goes by their names.
  *
  * One operation is under way at a time, in the order the core gave them.
  */
@@ -57,7 +57,7 @@ export type StorageChange =
   | { readonly kind: "pending_put"; readonly pending: PendingPush }
   | { readonly kind: "pending_drop"; readonly clientId: string };
 
-/** Of each change: whether an object came, changed or went, and, of a remove of any store, where. */
+/** Of each change: whether an object came, changed or went; of a remove of any store, where. */
 export interface ChangeResult {
   readonly applied: boolean;
   readonly store?: number;
@@ -73,6 +73,8 @@ export interface StoredRecord {
 export interface DeviceStorage {
   /** It keeps what it is told over a restart; false: memory only. */
   readonly durable: boolean;
+  /** What the owner is to be told of its opening: that it was damaged... "": nothing. */
+  readonly notice: string;
   load(): Promise<Loaded>;
   commit(changes: readonly StorageChange[]): Promise<readonly ChangeResult[]>;
   /** Objects with an id below `before`, greatest first. */
@@ -121,7 +123,7 @@ export interface StorageOptions {
 }
 
 /**
- * Opens a storage, as its one writer. Rejects with a `StorageError`; after `io` and `busy` it may be
- * tried again.
+ * Opens a storage, as its one writer. Rejects with a `StorageError`; after `io` and `busy` it may
+ * be tried again.
  */
 export type StorageFactory = (options: StorageOptions) => Promise<DeviceStorage>;

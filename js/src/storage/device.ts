@@ -13,6 +13,7 @@ export class TableStorage implements DeviceStorage {
   constructor(
     private readonly tables: Tables,
     private readonly stores: readonly StorageStore[],
+    readonly notice = "",
   ) {
     this.durable = tables.durable;
   }

@@ -6,7 +6,7 @@
 import type { DeviceStorage, StorageStore, StoredRecord, StoreState } from "../core/storage.js";
 import { TableStorage } from "./device.js";
 import type {
-  Found, Held, LoadedRows, PendingRow, TableName, Tables, Wanted, Write,
+  Found, Held, Key, LoadedRows, PendingRow, TableName, Tables, Wanted, Write,
 } from "./tables.js";
 
 class StoreRows {
@@ -69,13 +69,13 @@ export class MemoryTables implements Tables {
     return rows;
   }
 
-  private put(table: TableName, [at, id = ""]: readonly [string, string?], value: unknown): void {
+  private put(table: TableName, [at, id = ""]: Key, value: unknown): void {
     if (table === "objects") this.rowsOf(at).put(value as StoredRecord);
     else if (table === "removes") this.rowsOf(at).removes.set(id, value as string);
     else (this.rest[table] as Map<string, unknown>).set(at, value);
   }
 
-  private drop(table: TableName, [at, id = ""]: readonly [string, string?]): void {
+  private drop(table: TableName, [at, id = ""]: Key): void {
     if (table === "objects") this.rowsOf(at).drop(id);
     else if (table === "removes") this.rowsOf(at).removes.delete(id);
     else this.rest[table].delete(at);

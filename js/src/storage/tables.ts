@@ -15,7 +15,7 @@ import type { PendingPush, StorageStore, StoredRecord, StoreState } from "../cor
 
 export const TABLES = ["objects", "removes", "states", "pending", "meta"] as const;
 export type TableName = (typeof TABLES)[number];
-export type Key = readonly [string, string?];
+export type Key = readonly [string, ...string[]];
 
 /** A pending push as it is stored: its store by name, for numbers are of one opening only. */
 export type PendingRow = Omit<PendingPush, "store"> & { readonly store: string };
