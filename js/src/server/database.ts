@@ -5,6 +5,7 @@ import { SyncError } from "../client/error.js";
 import type { Store } from "../store.js";
 import { RunContext, userOf } from "./context.js";
 import { Inbox, recordOf } from "./inbox.js";
+import { checkRefined } from "./judge.js";
 import { Listeners } from "./listeners.js";
 import { loadNative, type Native, type NativeHandle, type NativeRecord } from "./native.js";
 import { nativeOptions } from "./options.js";
@@ -187,7 +188,7 @@ export class Database {
     const done = (await this.#port.ask("b", ...fields)) as Done;
     const host: PartialHost = {
       port: this.#port,
-      check: (value) => store.refine?.(value),
+      check: (value) => checkRefined(store, value),
       ended: () => {
         this.#partials.delete(done.partial);
         if (ctx instanceof RunContext) ctx.done(known);
@@ -297,7 +298,7 @@ export class Database {
   ): Promise<Receipt> {
     const at = this.#at(store);
     const user = userOf(ctx);
-    const going = store.refine?.(object);
+    const going = checkRefined(store, object);
     if (going) await going;
     const answer = await this.#port.ask(operation, at, user, ...id, JSON.stringify(object));
     return receiptOf(answer);

@@ -98,13 +98,9 @@ export class Inbox {
 
   #judge(ticket: number, at: number, action: number, object: NativeObject | null): void {
     const store = this.#host.stores[at] as Store;
-    judge(store, ACTIONS[action] as Action, object ?? undefined, (verdict) => {
-      if (verdict === null) {
-        this.#port.tell("v", String(ticket), "", "", "");
-      } else {
-        const { message, path } = verdict;
-        this.#port.tell("v", String(ticket), "rejected", fieldText(message), fieldText(path));
-      }
+    judge(store, ACTIONS[action] as Action, object ?? undefined, (refused) => {
+      const { code, message, path } = refused ?? { code: "", message: "", path: "" };
+      this.#port.tell("v", String(ticket), code, fieldText(message), fieldText(path));
     });
   }
 

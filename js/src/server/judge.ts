@@ -3,32 +3,53 @@
  * Candidates come in batches, after schema and declared rules said yes; verdicts go back the same
  * way. A promise is waited for; other users' changes are not held up by it.
  */
+import { SyncError } from "../client/error.js";
 import type { Action, Store } from "../store.js";
 import { isPromise } from "./subscribers.js";
 
-/** `null`: yes; otherwise the refusal. */
-export type Verdict = { readonly message: string; readonly path: string } | null;
+/** Why a change is not to be; the code and the path as the protocol has them. */
+export interface Refused {
+  readonly code: "invalid_object" | "rejected";
+  readonly message: string;
+  readonly path: string;
+}
 
-/** What a refusal says where the rule threw nothing that has words. */
+/** What a refusal says where what was thrown has no words. */
 const NO_WORDS = "the change was refused by a rule";
 
-/** The refusal that a thrown value stands for; its `path`, if it has one, is a JSON Pointer. */
-export function refusalOf(thrown: unknown): NonNullable<Verdict> {
-  if (typeof thrown === "string") return { message: thrown || NO_WORDS, path: "" };
-  if (typeof thrown !== "object" || thrown === null) return { message: NO_WORDS, path: "" };
-  const { message, path } = thrown as { message?: unknown; path?: unknown };
+/** The refusal that a thrown value stands for. zod's (js/src/zod.ts) are the schema's. */
+export function refusalOf(thrown: unknown): Refused {
+  const { name, message, path } =
+    typeof thrown === "object" && thrown !== null
+      ? (thrown as { name?: unknown; message?: unknown; path?: unknown })
+      : { name: "", message: thrown, path: "" };
   return {
+    code: name === "Refusal" ? "invalid_object" : "rejected",
     message: typeof message === "string" && message ? message : NO_WORDS,
     path: typeof path === "string" ? path : "",
   };
 }
 
-/** Asks the store; `answer` is called once, at once or later. Never throws. */
+/** Asks the store's refinements. Throws, or rejects with, `invalid_object`. */
+export function checkRefined(store: Store, object: object): void | Promise<void> {
+  const refused = (thrown: unknown): never => {
+    const { message, path } = refusalOf(thrown);
+    throw new SyncError("invalid_object", message, path);
+  };
+  try {
+    const going = store.refine?.(object);
+    return going?.catch(refused);
+  } catch (thrown) {
+    return refused(thrown);
+  }
+}
+
+/** Asks the store; `answer` is called once, at once or later: `null` is yes. Never throws. */
 export function judge(
   store: Store,
   action: Action,
   object: Record<string, unknown> | undefined,
-  answer: (verdict: Verdict) => void,
+  answer: (refused: Refused | null) => void,
 ): void {
   try {
     const going = store.check?.(action, object);

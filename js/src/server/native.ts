@@ -104,12 +104,10 @@ export interface Native {
 const require = createRequire(import.meta.url);
 const folder = fileURLToPath(new URL("../../native/", import.meta.url));
 
-function places(): string[] {
-  const chosen = process.env["SYNCDB_NATIVE"];
-  if (chosen) return [chosen];
-  const prebuilt = `prebuilds/${process.platform}-${process.arch}/syncdb.node`;
-  return [`${folder}build/syncdb.node`, `${folder}${prebuilt}`];
-}
+const PLACES = [
+  `${folder}build/syncdb.node`,
+  `${folder}prebuilds/${process.platform}-${process.arch}/syncdb.node`,
+];
 
 function whyMissing(): string {
   const note = `${folder}build/failed.txt`;
@@ -122,10 +120,13 @@ function whyMissing(): string {
 
 let loaded: Native | undefined;
 
-/** The addon. Throws an error that says what is missing. Loaded at most once a thread. */
+/**
+ * The addon: what SYNCDB_NATIVE names, what was built at install, or what was prebuilt. Throws an
+ * error that says what is missing.
+ */
 export function loadNative(): Native {
   if (loaded) return loaded;
-  const place = places().find((path) => existsSync(path));
+  const place = process.env["SYNCDB_NATIVE"] ?? PLACES.find((path) => existsSync(path));
   if (!place) throw new Error(whyMissing());
   loaded = require(place) as Native;
   return loaded;
