@@ -5,23 +5,23 @@
  * and reject with a `SyncError`. Snapshots are the same object until something changed.
  */
 import type { CoreError, ErrorCode, Phase, RecordState } from "../core/core.js";
-import type { DeviceStorage } from "../core/storage.js";
+import type { StorageFactory } from "../core/storage.js";
 import type { Action, Store } from "../store.js";
 import type { SyncError } from "./error.js";
 
-export type { CoreError, ErrorCode, Phase, RecordState };
+export type { CoreError, ErrorCode, Phase, RecordState, StorageFactory };
 
 /** An object as it is read: the store's value, and when it was made (ms since the epoch). */
 export type SyncObject<Value extends object> = Value & { readonly $createdAt: number };
 
 /** An object as it shows. Never changed in place: what changed is another object. */
 export interface SyncRecord<Value extends object> {
-  /** Stays the same for the object's whole life in this client, before and after it has an id. */
+  /** In a live list: the same for the object's whole life, before it has an id and after. */
   readonly key: string;
   /**
-   * `synced`: as the server has it; `partial`: being written by the server, grows until it is synced
-   * or gone, may lack members meanwhile; `pending`: with a change of this device that was not seen
-   * back yet; `failed`: the same, and the change failed: `error` says why.
+   * `synced`: as the server has it; `partial`: being written by the server, grows until it is
+   * synced or gone, may lack members meanwhile; `pending`: with a change of this device that was
+   * not seen back yet; `failed`: the same, and the change failed: `error` says why.
    */
   readonly state: RecordState;
   /** Left out while it is a create that is pending. */
@@ -99,8 +99,8 @@ export interface EventStore<Value extends object> extends StoreHandle<Value> {
   get(id: string): Promise<SyncRecord<Value> | undefined>;
   /**
    * The newest objects on this device, at most `limit` (1 to 1000; 50), in the order they were
-   * created in; `before` is the id (or, where there is none, the client id) of the last record of the
-   * page before.
+   * created in; `before` is the id (or, where there is none, the client id) of the last record of
+   * the page before.
    */
   list(options?: { before?: string; limit?: number }): Promise<readonly SyncRecord<Value>[]>;
   /**
@@ -145,6 +145,8 @@ export interface ClientStatus {
   /** Pushes that wait to be seen back as events, failed ones apart. */
   readonly pending: number;
   readonly failed: number;
+  /** `goOffline` was called: it stays offline until `goOnline`. */
+  readonly paused: boolean;
   /** ms since the epoch; `null` while connected. */
   readonly offlineSince: number | null;
   /** While catching up: of how many stores all is here. */
@@ -162,7 +164,7 @@ export interface ClientStatus {
 /** What `on` tells. */
 export interface ClientEvents {
   status: ClientStatus;
-  /** What is told nobody else: a server that cannot be understood, a storage or token that failed. */
+  /** For logs: a server that cannot be understood, a storage or a token that failed. */
   error: SyncError;
 }
 
@@ -198,19 +200,7 @@ export interface Client {
 }
 
 /** What of the standard's WebSocket is used. */
-export type WebSocketConstructor = new (url: string, protocols: string) => WebSocket;
-
-/** What a storage factory is told, and what it tells back. */
-export interface StorageRequest {
-  /** Of user and server: different for what must not be mixed. */
-  readonly name: string;
-  readonly stores: readonly Store[];
-  /** To be called once when the storage cannot be used any more: evicted, closed by force. */
-  readonly onLost: (reason: string) => void;
-}
-
-/** Opens a device's storage. What it throws is shown in `status.problem`; it is tried again. */
-export type StorageFactory = (request: StorageRequest) => Promise<DeviceStorage>;
+export type WebSocketConstructor = new (url: string, protocol: string) => WebSocket;
 
 /** What `createClient` takes. */
 export interface ClientOptions {

@@ -19,3 +19,8 @@ export class SyncError extends Error {
 export function toError({ code, message, path }: CoreError): SyncError {
   return new SyncError(code, message, path);
 }
+
+/** What was thrown, for people. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
