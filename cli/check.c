@@ -178,7 +178,7 @@ int sdb_check_run(int argc, char **argv) {
   sdb_action action;
   if (!parse_action(arguments.action, &action))
     return bad_usage("--action is create, update or delete, not ", arguments.action);
-  sdb_cli_stores stores = {NULL, 0};
+  sdb_cli_stores stores = {NULL};
   int result = FAILED;
   if (sdb_cli_stores_load("check", arguments.stores, &stores)) {
     const sdb_store *store = sdb_cli_stores_find("check", &stores, arguments.store);

@@ -16,6 +16,7 @@ typedef struct sdb_command {
 int sdb_serve_run(int argc, char **argv);
 int sdb_bench_run(int argc, char **argv);
 int sdb_check_run(int argc, char **argv);
+int sdb_types_run(int argc, char **argv);
 int sdb_connect_run(int argc, char **argv);
 int sdb_inspect_run(int argc, char **argv);
 int sdb_backup_run(int argc, char **argv);

@@ -7,6 +7,7 @@ static const sdb_command COMMANDS[] = {
     {"serve", sdb_serve_run, "serve stores from a database"},
     {"bench", sdb_bench_run, "measure a server over real sockets"},
     {"check", sdb_check_run, "would a client's change be taken? for stores files and scripts"},
+    {"types", sdb_types_run, "TypeScript for the stores of a page"},
     {"tail", sdb_tail_run, "follow a user's stores as a device"},
     {"push", sdb_push_run, "create or replace an object, also without a server"},
     {"remove", sdb_remove_run, "remove an object, also without a server"},

@@ -1,5 +1,6 @@
-/* cli/serve.c: `syncdb serve`: a server without code, from a stores file. */
+/* cli/serve.c: `syncdb serve`: a server without code but its stores'. */
 #include "commands.h"
+#include "stores_file.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -16,7 +17,8 @@ static const char HELP[] =
     "stdout, `listening on ws://HOST:PORT`. Logs go to stderr. SIGTERM and SIGINT shut it\n"
     "down gracefully: what was accepted is committed, devices are told to come back.\n"
     "\n"
-    "  --stores FILE               the stores: names, types, schemas, rules (docs/schema.md)\n"
+    "  --stores FILE               the stores: names, types, schemas, rules (docs/schema.md), or\n"
+    "                              a shared object that defines syncdb_stores\n"
     "  --db URL                    sqlite://PATH, made if it is not there\n"
     "  --listen HOST:PORT          default 127.0.0.1:8080; port 0 takes a free one\n"
     "\n"
@@ -70,9 +72,8 @@ typedef struct serve {
   bool log_json;
   sdb_log_level log_level;
   /* what is opened */
-  sdb_store **stores;
-  size_t stores_count;
-  char *stores_text, *secret, *public_key;
+  sdb_cli_stores stores;
+  char *secret, *public_key;
 } serve;
 
 /* ---- logs ---- */
@@ -391,21 +392,9 @@ static char *read_file(const char *path, size_t *size) {
 }
 
 static bool read_stores(serve *self) {
-  size_t size;
-  sdb_error error;
-  self->stores_text = read_file(self->stores_file, &size);
-  if (!self->stores_text) return false;
-  sdb_status status = sdb_stores_from_json(
-      sdb_slice_make(self->stores_text, size), &self->stores, &self->stores_count, &error);
-  if (status != SDB_OK) {
-    fprintf(stderr, "syncdb serve: %s: %s", self->stores_file, error.message);
-    if (status == SDB_BAD_JSON) fprintf(stderr, " (byte %zu)", error.offset);
-    if (error.path[0]) fprintf(stderr, " (at %s)", error.path);
-    fputc('\n', stderr);
-    return false;
-  }
-  self->options.stores = self->stores;
-  self->options.stores_count = self->stores_count;
+  if (!sdb_cli_stores_load("serve", self->stores_file, &self->stores)) return false;
+  self->options.stores = self->stores.list;
+  self->options.stores_count = self->stores.count;
   return true;
 }
 
@@ -467,10 +456,7 @@ static int serve_stores(serve *self) {
 }
 
 static void release(serve *self) {
-  for (size_t i = 0; i < self->stores_count; i++)
-    sdb_store_destroy(self->stores[i]);
-  free(self->stores);
-  free(self->stores_text);
+  sdb_cli_stores_free(&self->stores);
   free(self->secret);
   free(self->public_key);
 }

@@ -1,4 +1,9 @@
-/* cli/stores_file.h: the stores of a stores file, for the commands that read one. */
+/* cli/stores_file.h: the stores that `--stores FILE` means, for all commands.
+ *
+ * FILE is a stores file (docs/schema.md), or a shared object compiled from the C file that defines
+ * an application's `syncdb_stores` (syncdb/store.h): it is loaded, and its rules run in this
+ * process.
+ */
 #ifndef SDB_CLI_STORES_FILE_H
 #define SDB_CLI_STORES_FILE_H
 
@@ -9,6 +14,10 @@
 typedef struct sdb_cli_stores {
   sdb_store **list;
   size_t count;
+  const sdb_store_definition *definitions; /* of a shared object, `count` of them; or NULL */
+  void *library;
+  char *text; /* the file's bytes */
+  size_t text_size;
 } sdb_cli_stores;
 
 /* Reads them. False: `command` has said on standard error why not, and where. */

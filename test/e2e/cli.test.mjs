@@ -15,7 +15,8 @@ const ALL = ['chatMessage', 'account', 'note'];
 
 test('every command has --help, which says how to use it', async () => {
   const device = ['tail', 'push', 'remove', 'list'];
-  for (const command of ['serve', ...device, 'check', 'connect', 'inspect', 'backup', 'bench']) {
+  const others = ['serve', 'check', 'types', 'connect', 'inspect', 'backup', 'bench'];
+  for (const command of [...others, ...device]) {
     const { code, stdout } = await run([command, '--help']);
     assert.equal(code, 0, command);
     assert.match(stdout, new RegExp(`syncdb ${command}`));
@@ -30,6 +31,8 @@ test('bad usage exits 2 and says what is wrong on stderr', async () => {
     ['serve', '--frobnicate'],
     ['serve', '--listen'],
     ['check'],
+    ['types'],
+    ['types', '--stores', 'none.json'],
     ['connect'],
     ['inspect'],
     ['backup'],

@@ -4,7 +4,7 @@ import os
 import pathlib
 
 # Folders that hold no text of this project's.
-PASSED_OVER = {".git", "build", "node_modules", "__pycache__"}
+PASSED_OVER = {".git", "build", "dist", "node_modules", "__pycache__"}
 
 
 @dataclasses.dataclass(order=True, frozen=True)
