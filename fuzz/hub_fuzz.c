@@ -1,6 +1,7 @@
 /* hub_fuzz.c: the server's state machine, driven by bytes.
  *
- *   byte 0     bits 0 to 2: limits (pushes a second, few connections, small outputs)
+ *   byte 0     bits 0 to 2: limits (pushes a second, few connections, small outputs); bit 3: the
+ *              application is asked about what is pushed
  *   then instructions: one byte, of which the low 5 bits choose (OPERATIONS below), the next 2 are
  *   the device or the user, and the last spoils the message that is made; then what each takes.
  *
@@ -9,6 +10,7 @@
  *    after a server_hello, and nothing after its close; an event only when its write came back from
  *    the storage, and of an object never an older one after a newer one;
  *  - subscribers are told of each user's events in order;
+ *  - the application is asked only where it wants to be, of its own users' objects;
  *  - each request is done exactly once; what the hub holds is bounded, and nothing leaks;
  *  - no deadline stands still;
  *  - in the end, with memory and storage well, a device that connects is sent just the objects that
@@ -73,6 +75,9 @@ typedef struct machine {
   size_t asks_count;
   uint64_t partials;
   bool refuses; /* the application is behind */
+  bool judges;
+  uint64_t tickets[HELD_MAX]; /* that wait for a verdict */
+  size_t tickets_count;
   text message;
 } machine;
 
@@ -226,6 +231,23 @@ static void on_done(const sdb_hub_output *output) {
   }
 }
 
+static void on_judge(const sdb_hub_output *output) {
+  unsigned user = user_named(output->user);
+  REQUIRE(m.judges && user < USERS && output->ticket != 0 && output->row.store < STORES_COUNT);
+  for (unsigned other = 0; other < USERS; other++)
+    REQUIRE(other == user || !fuzz_contains(output->row.object, MARKS[other]));
+  REQUIRE(m.tickets_count < HELD_MAX);
+  m.tickets[m.tickets_count++] = output->ticket;
+}
+
+static void give_verdict(unsigned which, sdb_status status) {
+  if (m.tickets_count == 0) return;
+  size_t at = which % m.tickets_count;
+  sdb_error error = {.status = status, .message = "no"};
+  sdb_hub_on_verdict(m.hub, m.tickets[at], status, which & 1 ? &error : NULL, m.now_ms);
+  m.tickets[at] = m.tickets[--m.tickets_count];
+}
+
 static void drain(void) {
   sdb_hub_output output;
   while (sdb_hub_next_output(m.hub, &output)) {
@@ -241,6 +263,9 @@ static void drain(void) {
     case SDB_HUB_AUTHENTICATE:
       REQUIRE(!d->closed);
       d->asked++;
+      break;
+    case SDB_HUB_JUDGE:
+      on_judge(&output);
       break;
     case SDB_HUB_EVENT:
       on_told(&output);
@@ -412,6 +437,12 @@ static bool accepts(void *context, uint16_t store, sdb_slice user) {
   return !m.refuses;
 }
 
+static bool judged(void *context, uint16_t store) {
+  (void)context;
+  REQUIRE(store < STORES_COUNT || store == SDB_STORE_ANY);
+  return m.judges;
+}
+
 /* ---- time ---- */
 
 static void pass(uint64_t ms) {
@@ -446,7 +477,9 @@ static void settle(void) {
     }
     sdb_hub_flush(m.hub);
     sdb_memory_storage_run(m.storage);
-    if (m.writes_count + m.reads_count == 0) break;
+    if (m.writes_count + m.reads_count + m.tickets_count == 0) break;
+    while (m.tickets_count > 0)
+      give_verdict(0, SDB_OK);
     while (m.writes_count > 0)
       tell_first(writes, &m.writes_count, 0);
     while (m.reads_count > 0)
@@ -543,6 +576,9 @@ static void step(void) {
   case 25: /* how far the clock steps back */
     m.now_ms -= fuzz_byte(&m.in) * (uint64_t)50;
     break;
+  case 26: /* which */
+    give_verdict(fuzz_byte(&m.in), spoiled ? SDB_REJECTED : who ? SDB_OK : SDB_BUSY);
+    break;
   default:
     settle();
     break;
@@ -571,6 +607,7 @@ static void begin(unsigned flags) {
       .frame_header = sdb_ws_frame_header,
       .subscribed = subscribed,
       .accepts = accepts,
+      .judged = judged,
       .limits = sdb_limits_default()};
   options.limits.object_bytes_max = 300;
   options.limits.partials_per_user = 3;
@@ -578,6 +615,7 @@ static void begin(unsigned flags) {
   if (flags & 2) options.limits.connections_per_user = 2;
   if (flags & 2) options.limits.in_flight_max = 2;
   if (flags & 4) options.limits.output_soft_bytes = 600;
+  m.judges = flags & 8;
   REQUIRE(sdb_hub_create(&options, &m.hub) == SDB_OK);
 }
 

@@ -114,6 +114,10 @@ static void carry_out(sim_server *server, const sdb_hub_output *output) {
   case SDB_HUB_AUTHENTICATE:
     on_authenticate(server, output);
     break;
+  case SDB_HUB_JUDGE:
+    SIM_CHECK(false, "nobody is asked about a store without a judge", "store %u",
+        (unsigned)output->row.store);
+    break;
   case SDB_HUB_EVENT:
     sim_app_on_event(server, output);
     break;

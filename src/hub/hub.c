@@ -35,6 +35,8 @@ sdb_status sdb_hub_create(const sdb_hub_options *options, sdb_hub **hub) {
   made->attention_last = &made->attention;
   made->events_last = &made->events;
   made->dones_last = &made->dones;
+  made->asked_last = &made->asked;
+  sdb_tickets_init(&made->tickets, mem);
   made->expiry_ms = UINT64_MAX;
   sdb_json_init(&made->json, mem, TOKENS_MAX);
   sdb_wire_run_init(&made->run, mem, RUN_BYTES_MAX, options->frame_header);
@@ -66,6 +68,8 @@ static void free_partials(sdb_hub *hub) {
 void sdb_hub_destroy(sdb_hub *hub) {
   if (!hub) return;
   SDB_ASSERT(!hub->staged);
+  sdb_hub_stop_judging(hub);
+  SDB_ASSERT(!hub->trials);
   disconnect_all(hub);
   free_partials(hub);
   sdb_hub_output output;
@@ -75,6 +79,7 @@ void sdb_hub_destroy(sdb_hub *hub) {
   SDB_ASSERT(hub->users_count == 0);
   SDB_ASSERT(!hub->promised);
   sdb_mem_free(hub->mem, hub->sends);
+  sdb_tickets_free(&hub->tickets);
   sdb_json_free(&hub->json);
   sdb_wire_run_free(&hub->run);
   sdb_buffer_free(&hub->scratch);
@@ -177,7 +182,7 @@ void sdb_hub_on_completed(sdb_hub *hub, sdb_op *list, uint64_t now_ms) {
       sdb_user_on_loaded(hub, (sdb_load_op *)(void *)op, now_ms);
       break;
     case SDB_OP_WRITE:
-      sdb_write_on_done(hub, (sdb_write_op *)(void *)op);
+      sdb_write_on_done(hub, (sdb_write_op *)(void *)op, now_ms);
       break;
     case SDB_OP_PAGE:
       on_page(hub, (sdb_page_op *)(void *)op);
@@ -210,13 +215,15 @@ static void close_expired(sdb_hub *hub, uint64_t now_ms) {
  * the clock stepped back. */
 void sdb_hub_on_timer(sdb_hub *hub, uint64_t now_ms) {
   if (hub->expiry_ms <= now_ms) close_expired(hub, now_ms);
+  sdb_trials_time_out(hub, now_ms);
   while (
       hub->hello_first && hub->hello_first->connected_ms + hub->limits.hello_timeout_ms <= now_ms)
     sdb_hub_close_peer(hub->hello_first, SDB_CLOSE_NO_HELLO, "no client_hello in time");
 }
 
 uint64_t sdb_hub_deadline_ms(const sdb_hub *hub) {
-  uint64_t deadline_ms = hub->expiry_ms;
+  uint64_t deadline_ms = sdb_trials_deadline_ms(hub);
+  if (hub->expiry_ms < deadline_ms) deadline_ms = hub->expiry_ms;
   if (hub->hello_first) {
     uint64_t hello_ms = hub->hello_first->connected_ms + hub->limits.hello_timeout_ms;
     if (hello_ms < deadline_ms) deadline_ms = hello_ms;

@@ -45,7 +45,10 @@ typedef struct sdb_hub_options {
   /* Whether the application can take one more event of this user (it is behind otherwise, and the
    * push is refused as rate_limited); NULL: always. */
   bool (*accepts)(void *context, uint16_t store, sdb_slice user);
-  void *subscribed_context; /* of both */
+  /* Whether the application is to be asked about clients' changes of this store (of any, for
+   * SDB_STORE_ANY): JUDGE outputs. Called on the storage's threads too. NULL: never. */
+  bool (*judged)(void *context, uint16_t store);
+  void *subscribed_context; /* of all three */
   sdb_limits limits;
 } sdb_hub_options;
 
@@ -79,6 +82,16 @@ bool sdb_hub_wants_input(const sdb_peer *peer);
 /* The answer to an AUTHENTICATE output. `user` empty: refused. */
 void sdb_hub_on_identity(
     sdb_hub *hub, sdb_peer *peer, sdb_slice user, uint64_t expires_ms, uint64_t now_ms);
+
+/* The answer to a JUDGE output: SDB_OK: it may be stored; SDB_REJECTED or SDB_INVALID_OBJECT, with
+ * an `error` of that status (or NULL): the device is told; any other: `unavailable`. A ticket that
+ * nobody waits for any more is ignored. */
+void sdb_hub_on_verdict(
+    sdb_hub *hub, uint64_t ticket, sdb_status status, const sdb_error *error, uint64_t now_ms);
+
+/* Forgets every push that waits for a verdict, or behind one: nothing is stored or said, the device
+ * sends it again. For the end: no message may come after it. */
+void sdb_hub_stop_judging(sdb_hub *hub);
 
 /* ---- storage and time ---- */
 
@@ -127,6 +140,8 @@ typedef enum sdb_hub_output_kind {
   SDB_HUB_SEND = 1,     /* peer, frames: the owner releases them */
   SDB_HUB_CLOSE,        /* peer, close_code, text: the reason. Nothing more comes for it */
   SDB_HUB_AUTHENTICATE, /* peer, text: the token of a hello or an auth; answer on_identity */
+  SDB_HUB_JUDGE,        /* may a client's change be? ticket, user, action, row.store, row.client_id,
+                           row.object (a DELETE's: the one that is to go); answer on_verdict */
   SDB_HUB_EVENT,        /* a client's change was stored: for subscribers */
   SDB_HUB_DONE          /* a request was carried out */
 } sdb_hub_output_kind;
@@ -146,6 +161,7 @@ typedef struct sdb_hub_output {
   sdb_frames *frames;
   unsigned close_code;
   sdb_slice text;
+  uint64_t ticket;
   /* EVENT, and what a DONE of PUT or REMOVE stored */
   sdb_slice user;
   sdb_action action;
@@ -162,9 +178,9 @@ bool sdb_hub_next_output(sdb_hub *hub, sdb_hub_output *output);
 
 /* What the hub counts, for /metrics. */
 typedef struct sdb_hub_stats {
-  uint64_t peers, users, partials; /* now */
+  uint64_t peers, users, partials, judging; /* now */
   uint64_t pushes_stored, pushes_duplicate, pushes_rejected, pushes_invalid, pushes_not_found,
-      pushes_limited, pushes_unavailable;
+      pushes_limited, pushes_unavailable, judge_timeouts;
   uint64_t events_sent, partials_sent, partials_folded, catch_up_pages, catch_up_events;
 } sdb_hub_stats;
 

@@ -13,6 +13,9 @@
 /* What one read of the owner (256 KiB) can bring after it was told to stop, in the shortest
  * pushes. */
 #define SDB_IN_FLIGHT_OVERSHOOT 8192
+/* Pushes that wait for a verdict of the application, or behind one, over all connections. */
+#define SDB_TRIALS_MAX 262144
+#define SDB_TRIALS_BYTES_MAX ((size_t)256 * 1024 * 1024)
 #define SDB_PAGE_EVENTS_MAX 512 /* events in one page of catch-up */
 #define SDB_PAGE_BYTES_MAX (64 * 1024)
 
@@ -27,13 +30,14 @@ typedef struct sdb_limits {
   uint32_t hello_timeout_ms;     /* 5000: 4408 */
   uint32_t output_soft_bytes;    /* 256 KiB: catch-up pauses, partials fold */
   uint32_t output_hard_bytes;    /* 4 MiB: net closes 1013 */
-  uint32_t in_flight_max; /* 1024 pushes of a connection at the storage: it is read no further;
+  uint32_t in_flight_max;    /* 1024 pushes of a connection at the storage: it is read no further;
                                     SDB_IN_FLIGHT_OVERSHOOT more, already read: `rate_limited` */
+  uint32_t judge_timeout_ms; /* 10,000: a push without a verdict gets `unavailable` */
 } sdb_limits;
 
 static inline sdb_limits sdb_limits_default(void) {
   sdb_limits limits = {
-      1024 * 1024, 256 * 1024, 32, 0, 64, 256, 5000, 256 * 1024, 4 * 1024 * 1024, 1024};
+      1024 * 1024, 256 * 1024, 32, 0, 64, 256, 5000, 256 * 1024, 4 * 1024 * 1024, 1024, 10000};
   return limits;
 }
 

@@ -1,8 +1,8 @@
 /* hub/outputs.c: what the owner is to do, in order; and frames, which are shared.
  *
- * Four queues, emptied in this order: what is sent; what is said about a peer
- * (CLOSE, AUTHENTICATE), behind all that was sent to it; EVENTs; DONEs. Only the
- * first needs memory when it grows. A peer, a write and a request's answer stand
+ * Five queues, emptied in this order: what is sent; what is said about a peer
+ * (CLOSE, AUTHENTICATE), behind all that was sent to it; JUDGEs; EVENTs; DONEs. Only the
+ * first needs memory when it grows. A peer, a trial, a write and a request's answer stand
  * in theirs by links of their own, so those can always be said, and a peer that
  * cannot be sent something can always be closed: it comes back, and its cursor
  * loses nothing.
@@ -281,7 +281,9 @@ bool sdb_hub_next_output(sdb_hub *hub, sdb_hub_output *output) {
     if (give_attention(hub, output)) return true;
     take_back(hub);
   }
-  if (hub->events)
+  if (hub->to_ask)
+    sdb_trial_give(hub, output);
+  else if (hub->events)
     give_event(hub, output);
   else if (hub->dones)
     give_done(hub, output);

@@ -95,7 +95,8 @@ static bool is_left_to_guard(const push *p) {
   if (p->store == SDB_STORE_ANY) return true;
   const sdb_hub *hub = p->peer->hub;
   if (p->action == SDB_ACTION_DELETE)
-    return sdb_store_rule_needs_object(hub->options.stores[p->store], SDB_ACTION_DELETE);
+    return sdb_store_rule_needs_object(hub->options.stores[p->store], SDB_ACTION_DELETE) ||
+           sdb_hub_is_judged(hub, p->store);
   return sdb_hub_is_singular(hub, p->store);
 }
 
@@ -117,8 +118,9 @@ static sdb_status guard(sdb_op_write *write, sdb_slice current) {
   sdb_error error;
   sdb_status status =
       ask_rules(op, write->action == SDB_ACTION_DELETE ? current : write->body, &error);
-  if (status == SDB_OK) return SDB_OK;
-  if (status == SDB_REJECTED) op->refusal = sdb_mem_alloc(op->hub->mem, sizeof(error));
+  if (status == SDB_OK) return op->trial ? sdb_trial_look(op, current) : SDB_OK;
+  if (status == SDB_REJECTED && !op->refusal)
+    op->refusal = sdb_mem_alloc(op->hub->mem, sizeof(error));
   if (op->refusal) *op->refusal = error;
   return status;
 }
@@ -154,8 +156,17 @@ static bool is_previous_wanted(const push *p) {
   return replaces && sdb_hub_is_subscribed(hub, p->store);
 }
 
+/* Whether the push has to wait for a verdict, or behind one of its connection. */
+static bool is_tried(const push *p) {
+  return p->peer->trials || sdb_hub_is_judged(p->peer->hub, p->store);
+}
+
 static sdb_status stage(push *p) {
   sdb_hub *hub = p->peer->hub;
+  bool tried = is_tried(p);
+  if (tried && !sdb_trial_has_room(hub, hub->scratch.size))
+    return sdb_error_set(
+        &p->error, SDB_RATE_LIMITED, "the application is behind with its verdicts", NULL, NULL);
   sdb_write_op *op = sdb_write_new(p->peer->user, hub->scratch.size);
   if (!op) return sdb_error_set(&p->error, SDB_UNAVAILABLE, "out of memory", NULL, NULL);
   if (hub->scratch.size > 0) memcpy(op->body, hub->scratch.data, hub->scratch.size);
@@ -166,7 +177,12 @@ static sdb_status stage(push *p) {
   op->write.client_id = p->message->client_id;
   if (is_left_to_guard(p)) op->write.guard = guard;
   op->write.want_previous = is_previous_wanted(p);
-  sdb_write_stage(op, p->now_ms);
+  if (!tried) {
+    sdb_write_stage(op, p->now_ms);
+  } else if (!sdb_trial_begin(op, p->now_ms)) {
+    sdb_hub_free_op(hub, &op->write.op);
+    return sdb_error_set(&p->error, SDB_UNAVAILABLE, "out of memory", NULL, NULL);
+  }
   return SDB_OK;
 }
 

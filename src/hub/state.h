@@ -9,6 +9,7 @@
 #ifndef SDB_HUB_STATE_H
 #define SDB_HUB_STATE_H
 
+#include "base/tickets.h"
 #include "hub/hub.h"
 #include "wire/close.h"
 #include "wire/wire.h"
@@ -16,6 +17,7 @@
 typedef struct sdb_user sdb_user;
 typedef struct sdb_hub_partial sdb_hub_partial;
 typedef struct sdb_done sdb_done;
+typedef struct sdb_trial sdb_trial; /* a push that the application is asked about, or behind one */
 typedef struct sdb_waiting_message sdb_waiting_message;
 typedef struct sdb_waiting_request sdb_waiting_request;
 
@@ -126,7 +128,8 @@ struct sdb_peer {
   size_t waiting_bytes;
   char *text; /* the reason of a close, or a token */
   size_t text_size;
-  sdb_catchup *catchup; /* NULL: it has all */
+  sdb_catchup *catchup;             /* NULL: it has all */
+  sdb_trial *trials, **trials_last; /* its pushes that wait for a verdict, or behind one */
 };
 
 /* ---- operations ---- */
@@ -139,7 +142,9 @@ typedef struct sdb_write_op {
   sdb_peer *peer;           /* a push's, counted; else NULL */
   void *tag;                /* a request's */
   sdb_hub_partial *partial; /* a commit's */
-  sdb_error *refusal;       /* what the guard found; NULL: see the status */
+  sdb_error *refusal;       /* what the guard or a verdict said; NULL: see the status */
+  sdb_trial *trial;         /* it is, or is to be, judged; NULL: not */
+  bool counted;             /* in its peer's in_flight */
   char body[];
 } sdb_write_op;
 
@@ -244,6 +249,13 @@ struct sdb_hub {
   sdb_peer *attention, **attention_last;
   sdb_op *events, **events_last; /* writes that subscribers are to be told of */
   sdb_done *dones, **dones_last;
+  sdb_trial *trials;              /* all there are, in no order */
+  sdb_trial *asked, **asked_last; /* those that wait for a verdict, oldest first */
+  sdb_trial *to_ask;              /* the first of them that was not given out */
+  sdb_tickets tickets;            /* of those that wait for a verdict */
+  uint32_t trials_count;
+  size_t trials_bytes; /* of their bodies */
+  bool judging_stopped;
   sdb_done *promised;   /* one for each request that is not done */
   sdb_peer *given_peer; /* what next_output gave last: freed by its next call */
   sdb_op *given_op;
@@ -276,6 +288,11 @@ static inline int sdb_hub_find_store(const sdb_hub *hub, const sdb_json *json, u
 
 static inline bool sdb_hub_is_subscribed(const sdb_hub *hub, uint16_t store) {
   return hub->options.subscribed && hub->options.subscribed(hub->options.subscribed_context, store);
+}
+
+/* Also on the storage's threads. */
+static inline bool sdb_hub_is_judged(const sdb_hub *hub, uint16_t store) {
+  return hub->options.judged && hub->options.judged(hub->options.subscribed_context, store);
 }
 
 static inline sdb_uuid sdb_hub_uuid(const sdb_hub *hub, sdb_seq seq) {
@@ -357,8 +374,13 @@ void sdb_catchup_on_page(sdb_hub *hub, sdb_page_op *op);
 /* ---- write.c ---- */
 /* A write for `user` with room for a body of `size` bytes (the caller fills it in), or NULL. */
 sdb_write_op *sdb_write_new(sdb_user *user, size_t size);
+/* Counts a push as its peer's that is on its way, and holds the peer; once. */
+void sdb_write_count(sdb_write_op *op);
+/* The opposite; the peer may be gone then. */
+void sdb_write_uncount(sdb_write_op *op);
+/* Hands it to the storage with the next flush, counted. */
 void sdb_write_stage(sdb_write_op *op, uint64_t now_ms);
-void sdb_write_on_done(sdb_hub *hub, sdb_write_op *op);
+void sdb_write_on_done(sdb_hub *hub, sdb_write_op *op, uint64_t now_ms);
 /* What was stored, as the application sees it. */
 sdb_hub_row sdb_write_row(const sdb_write_op *op);
 void sdb_hub_stage(sdb_hub *hub, sdb_op *op);
@@ -366,6 +388,21 @@ void sdb_hub_stage(sdb_hub *hub, sdb_op *op);
  * schema and size; the stored text is left in hub->scratch. */
 SDB_MUST_CHECK sdb_status sdb_hub_prepare_object(
     sdb_hub *hub, uint16_t store, uint32_t at, uint64_t now_ms, sdb_error *error);
+
+/* ---- judge.c ---- */
+/* Whether one more push may wait for a verdict, or behind one. */
+bool sdb_trial_has_room(const sdb_hub *hub, size_t size);
+/* Has the push judged where its store is, behind those of its peer that are. False: no memory, and
+ * the push is the caller's still. */
+bool sdb_trial_begin(sdb_write_op *op, uint64_t now_ms);
+/* For the guard of a push with a trial: whether the verdict there is holds for what was found. */
+sdb_status sdb_trial_look(sdb_write_op *op, sdb_slice current);
+/* A push with a trial came back. True: it is to be judged first. False: its trial is over. */
+bool sdb_trial_on_done(sdb_write_op *op, uint64_t now_ms);
+/* Fills a JUDGE output from the first of hub->to_ask. */
+void sdb_trial_give(sdb_hub *hub, sdb_hub_output *output);
+void sdb_trials_time_out(sdb_hub *hub, uint64_t now_ms);
+uint64_t sdb_trials_deadline_ms(const sdb_hub *hub);
 
 /* ---- partial.c ---- */
 void sdb_partial_on_request(sdb_user *user, const sdb_request *request, uint64_t now_ms);

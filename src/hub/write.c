@@ -22,13 +22,25 @@ sdb_write_op *sdb_write_new(sdb_user *user, size_t size) {
   return op;
 }
 
+void sdb_write_count(sdb_write_op *op) {
+  if (op->counted) return;
+  op->counted = true;
+  sdb_peer_retain(op->peer);
+  op->peer->in_flight++;
+  op->peer->in_flight_bytes += op->write.body.size;
+}
+
+void sdb_write_uncount(sdb_write_op *op) {
+  SDB_ASSERT(op->counted);
+  op->counted = false;
+  op->peer->in_flight--;
+  op->peer->in_flight_bytes -= op->write.body.size;
+  sdb_peer_release(op->peer);
+}
+
 void sdb_write_stage(sdb_write_op *op, uint64_t now_ms) {
   op->write.now_ms = now_ms;
-  if (op->peer) {
-    sdb_peer_retain(op->peer);
-    op->peer->in_flight++;
-    op->peer->in_flight_bytes += op->write.body.size;
-  }
+  if (op->peer) sdb_write_count(op);
   sdb_hub_stage(op->hub, &op->write.op);
 }
 
@@ -60,6 +72,9 @@ static void count_outcome(sdb_hub_stats *stats, const sdb_write_op *op) {
     break;
   case SDB_REJECTED:
     stats->pushes_rejected++;
+    break;
+  case SDB_INVALID_OBJECT: /* a verdict's */
+    stats->pushes_invalid++;
     break;
   default:
     stats->pushes_unavailable++;
@@ -121,7 +136,7 @@ static void answer_error(sdb_write_op *op) {
   sdb_status status = write->op.status == SDB_NO_MEMORY ? SDB_UNAVAILABLE : write->op.status;
   sdb_error error;
   sdb_error_set(&error, status, sdb_status_text(status), NULL, NULL);
-  if (op->refusal && status == SDB_REJECTED) error = *op->refusal;
+  if (op->refusal && op->refusal->status == status) error = *op->refusal;
   const char *store =
       write->store == SDB_STORE_ANY ? NULL : sdb_hub_store_name(op->hub, write->store);
   sdb_hub_send_error(op->peer, &error, write->client_id, store);
@@ -164,19 +179,18 @@ static bool end_push(sdb_write_op *op) {
   bool told = (stored || (SDB_PLANTED(SUBSCRIBER_TOLD_TWICE) && op->write.duplicate)) &&
               sdb_hub_is_subscribed(op->hub, op->write.store);
   count_outcome(&op->hub->stats, op);
-  peer->in_flight--;
-  peer->in_flight_bytes -= op->write.body.size;
   if (op->write.op.status != SDB_OK)
     answer_error(op);
   else if (!stored && peer->state == SDB_PEER_LIVE)
     answer_duplicate(op);
-  sdb_peer_release(peer);
+  sdb_write_uncount(op);
   if (told) sdb_hub_queue_event(op);
   return told;
 }
 
-void sdb_write_on_done(sdb_hub *hub, sdb_write_op *op) {
+void sdb_write_on_done(sdb_hub *hub, sdb_write_op *op, uint64_t now_ms) {
   if (SDB_PLANTED(ACKNOWLEDGE_UNSTORED) && op->write.seq != 0) op->write.op.status = SDB_OK;
+  if (op->trial && sdb_trial_on_done(op, now_ms)) return;
   sdb_status status = op->write.op.status;
   if (status == SDB_OK && !op->write.duplicate) on_stored(op);
   if (op->partial) sdb_partial_on_written(op->partial, status);

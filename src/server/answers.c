@@ -1,7 +1,8 @@
 /* server/answers.c: what the application answers to mail.
  *
- * An end of events is for the lanes, on the caller's thread.
+ * An end of events is for the lanes, on the caller's thread; the rest is for the loop.
  */
+#include "server/questions.h"
 #include "server/state.h"
 
 static sdb_mail_kind kind_of(const sdb_mail_answer *answer) {
@@ -26,7 +27,8 @@ static bool end_events(sdb_database *database, const sdb_mail_answer *answers, s
 sdb_status sdb_mailbox_answer(sdb_mailbox *mailbox, const sdb_mail_answer *answers, size_t count) {
   pthread_mutex_lock(&mailbox->gate);
   sdb_database *database = mailbox->database;
+  sdb_status status = database ? sdb_server_answer(database, answers, count) : SDB_OK;
   if (database && end_events(database, answers, count)) sdb_mailbox_announce(mailbox);
   pthread_mutex_unlock(&mailbox->gate);
-  return SDB_OK;
+  return status;
 }

@@ -21,7 +21,7 @@ struct sdb_call {
   sdb_request request;
   void *argument;
   bool detached;
-  /* On the loop, before it is freed; may be NULL. `error` tells more than the status, or is NULL. */
+  /* On the loop, before it is freed; may be NULL. `error` tells more than the status, if set. */
   void (*detached_done)(sdb_call *call, const sdb_error *error);
   sdb_mailbox *mailbox; /* a job's: where it is told of */
   struct sdb_mail_piece *mail;

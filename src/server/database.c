@@ -123,9 +123,11 @@ static sdb_status open_hub(
       .frame_header = sdb_ws_frame_header,
       .subscribed = sdb_interest_subscribed,
       .accepts = sdb_interest_accepts,
+      .judged = sdb_interest_judged,
       .subscribed_context = database,
       .limits = limits_of(options),
   };
+  if (database->mailbox) hub.limits.judge_timeout_ms = database->mailbox->options.judge_timeout_ms;
   sdb_status status = sdb_hub_create(&hub, &database->hub);
   if (status != SDB_OK) sdb_error_set(error, status, sdb_status_text(status), NULL, NULL);
   return status;
@@ -229,6 +231,7 @@ static void release_parts(sdb_database *database) {
 
 static void run_begin_drain(sdb_call *call, sdb_database *database) {
   database->draining = true;
+  sdb_hub_stop_judging(database->hub);
   sdb_call_complete(call, SDB_OK, NULL);
 }
 

@@ -128,4 +128,9 @@ void sdb_metrics_write(sdb_database *database, sdb_buffer *to) {
       database->stats.events_delivered);
   write_one(to, "subscriber_backlog", "gauge", "Events that wait for subscribers or run.",
       sdb_lanes_backlog(&database->lanes));
+  sdb_hub_stats hub;
+  sdb_hub_stats_get(database->hub, &hub);
+  write_one(to, "verdicts_waiting", "gauge", "Pushes the application is asked about.", hub.judging);
+  write_one(to, "verdicts_timed_out_total", "counter", "Pushes that got no verdict in time.",
+      hub.judge_timeouts);
 }

@@ -1,4 +1,5 @@
 /* server/outputs.c: carries out what the hub says. */
+#include "server/questions.h"
 #include "server/state.h"
 
 static void retain_frames(void *frames) {
@@ -86,6 +87,9 @@ static void carry_out(sdb_database *database, const sdb_hub_output *output) {
     break;
   case SDB_HUB_AUTHENTICATE:
     on_authenticate(database, output);
+    break;
+  case SDB_HUB_JUDGE:
+    sdb_server_on_judge(database, output);
     break;
   case SDB_HUB_EVENT:
     on_event(database, output);

@@ -44,10 +44,11 @@ typedef struct device {
   bool stuck;            /* it reads nothing: its output level grows */
 } device;
 
-/* An EVENT or a DONE. */
+/* An EVENT, a DONE or a JUDGE. */
 typedef struct record {
   sdb_hub_output_kind kind;
   void *tag;
+  uint64_t ticket;
   sdb_status status;
   sdb_action action;
   sdb_uuid id, event_id, client_id;
@@ -69,6 +70,7 @@ typedef struct harness {
   record records[RECORDS_MAX];
   size_t records_first, records_count;
   uint32_t subscribed; /* a bit a store */
+  uint32_t judged;     /* likewise */
   bool mute;           /* devices drop what they are sent: for benchmarks and floods */
 } harness;
 
@@ -132,6 +134,11 @@ static inline bool harness_subscribed(void *context, uint16_t store) {
   return (h->subscribed >> store & 1) != 0;
 }
 
+static inline bool harness_judged(void *context, uint16_t store) {
+  harness *h = context;
+  return store == SDB_STORE_ANY ? h->judged != 0 : (h->judged >> store & 1) != 0;
+}
+
 static inline void harness_completed(void *context, sdb_op *list) {
   harness *h = context;
   sdb_hub_on_completed(h->hub, list, h->now_ms);
@@ -174,6 +181,7 @@ static inline void harness_options(harness *h, sdb_hub_options *options) {
   options->storage = sdb_memory_storage_port(h->storage);
   options->frame_header = sdb_ws_frame_header;
   options->subscribed = harness_subscribed;
+  options->judged = harness_judged;
   options->subscribed_context = h;
   options->limits = sdb_limits_default();
 }
@@ -249,6 +257,7 @@ static inline void on_record(harness *h, const sdb_hub_output *output) {
   memset(r, 0, sizeof(*r));
   r->kind = output->kind;
   r->tag = output->tag;
+  r->ticket = output->ticket;
   r->status = output->status;
   r->action = output->action;
   r->id = output->row.id;
@@ -285,6 +294,7 @@ static inline void on_output(harness *h, const sdb_hub_output *output) {
     copy_text(d->token, sizeof(d->token), output->text);
     d->authenticate++;
     break;
+  case SDB_HUB_JUDGE:
   case SDB_HUB_EVENT:
   case SDB_HUB_DONE:
     on_record(h, output);

@@ -139,6 +139,42 @@ static void an_identity_without_memory_closes_and_nothing_leaks(void **state) {
   tell_with_each_allocation_failing(identities);
 }
 
+/* Whatever there is to be judged may be; but the second. */
+static void answer_questions(story *s) {
+  harness *h = s->h;
+  for (unsigned i = 0; h->records_first < h->records_count; i++) {
+    const record *r = &h->records[h->records_first++];
+    if (r->kind != SDB_HUB_JUDGE) continue;
+    sdb_error error = {.status = SDB_REJECTED, .message = "no"};
+    sdb_hub_on_verdict(h->hub, r->ticket, i == 1 ? SDB_REJECTED : SDB_OK, &error, h->now_ms);
+    settle(h);
+  }
+}
+
+static void verdicts(story *s) {
+  s->h->judged = ~0u;
+  push_note(s->writer, "one", 1);
+  if (is_live(s->writer)) push_note(s->writer, "two", 2);
+  if (is_live(s->writer)) push_account(s->writer, "Ada", 3);
+  settle(s->h);
+  answer_questions(s);
+  char *text = is_live(s->writer) ? next_text(s->writer) : NULL;
+  const char *id = text ? strstr(text, "\"id\":\"") : NULL;
+  if (id) {
+    char note[SDB_UUID_TEXT_SIZE + 1] = {0};
+    memcpy(note, id + 6, SDB_UUID_TEXT_SIZE);
+    remove_object(s->writer, note, 4);
+  }
+  free(text);
+  settle(s->h);
+  answer_questions(s);
+}
+
+static void a_verdict_without_memory_is_unavailable_or_closes_and_nothing_leaks(void **state) {
+  (void)state;
+  tell_with_each_allocation_failing(verdicts);
+}
+
 static void catch_ups(story *s) {
   device *d = device_connect(s->h, "ada");
   if (!d) return;
@@ -262,6 +298,7 @@ int main(void) {
       cmocka_unit_test(a_push_without_memory_is_unavailable_or_closes_and_nothing_leaks),
       cmocka_unit_test(a_hello_without_memory_closes_and_nothing_leaks),
       cmocka_unit_test(an_identity_without_memory_closes_and_nothing_leaks),
+      cmocka_unit_test(a_verdict_without_memory_is_unavailable_or_closes_and_nothing_leaks),
       cmocka_unit_test(a_catch_up_without_memory_closes_and_nothing_leaks),
       cmocka_unit_test(a_request_without_memory_is_refused_or_done_and_nothing_leaks),
       cmocka_unit_test(a_partial_without_memory_is_refused_or_done_and_nothing_leaks),

@@ -1,15 +1,17 @@
 /* hub_model_test.c: devices that come, go, push and are slow, at random, against a model.
  *
  * All that happens is drawn from one seed. The storage answers when the dice say so, its pages
- * later still, and fails now and then. What every client was sent is checked as it comes
- * (hub_model.h); in the end, once all are connected and synced, each holds what the server holds,
- * and that is what the subscribers were told, in order.
+ * later still, and fails now and then; in every second world so do the application's verdicts on
+ * what is pushed. What every client was sent is checked as it comes (hub_model.h); in the end, once
+ * all are connected and synced, each holds what the server holds, and that is what the subscribers
+ * were told, in order.
  */
 #include "hub_model.h"
 
 #define CLIENTS 6
 #define SEEDS 100
 #define STEPS 400
+#define QUESTIONS_MAX 1024
 
 typedef struct world {
   harness *h;
@@ -18,6 +20,8 @@ typedef struct world {
   client clients[CLIENTS];
   model_objects told[2]; /* of ada and bob: by the subscribers' events */
   unsigned pushes;
+  uint64_t questions[QUESTIONS_MAX]; /* that wait for a verdict */
+  size_t questions_count;
   sdb_op *late;     /* pages that were read and did not come yet */
   uint64_t partial; /* the open one's handle; 0: none */
   uint64_t partials;
@@ -77,10 +81,29 @@ static void on_stream_done(world *w, const record *r) {
     w->partial_id = seq_of(text_of_uuid(r->id).text);
 }
 
+/* ---- the application's verdicts ---- */
+
+/* Refused for now, as `unavailable`, one time in eight: the client pushes it again. */
+static void give_verdict(world *w, size_t at) {
+  uint64_t ticket = w->questions[at];
+  w->questions[at] = w->questions[--w->questions_count];
+  sdb_hub_on_verdict(w->h->hub, ticket, roll(w, 8) ? SDB_OK : SDB_BUSY, NULL, w->h->now_ms);
+}
+
+static void give_all_verdicts(world *w) {
+  while (w->questions_count > 0)
+    give_verdict(w, roll(w, (uint32_t)w->questions_count));
+}
+
 static void read_records(world *w) {
   harness *h = w->h;
   for (size_t i = 0; i < h->records_count; i++) {
     const record *r = &h->records[i];
+    if (r->kind == SDB_HUB_JUDGE) {
+      assert_true(w->questions_count < QUESTIONS_MAX);
+      w->questions[w->questions_count++] = r->ticket;
+      continue;
+    }
     if (r->kind == SDB_HUB_DONE && r->tag && r->status == SDB_OK &&
         r->action == SDB_ACTION_CREATE) {
       char text[MODEL_TEXT_MAX] = "";
@@ -130,9 +153,10 @@ static void quiesce(world *w) {
     assert_true(round < 10000);
     take_outputs(w);
     flush(w->h);
-    if (!is_busy(w)) break;
+    if (!is_busy(w) && w->questions_count == 0) break;
     store(w->h);
     pages_come(w);
+    give_all_verdicts(w);
   }
   take_outputs(w);
 }
@@ -305,6 +329,8 @@ static void pass_50_days(world *w) {
 
 static void step_server(world *w) {
   harness *h = w->h;
+  if (w->h->judged && roll(w, 3) == 0 && w->questions_count > 0)
+    give_verdict(w, roll(w, (uint32_t)w->questions_count));
   switch (roll(w, 12)) {
   case 0:
   case 1:
@@ -324,6 +350,7 @@ static void step_server(world *w) {
     break;
   case 8:
     h->now_ms += roll(w, 1000);
+    sdb_hub_on_timer(h->hub, h->now_ms);
     break;
   case 9:
     if (roll(w, 10) == 0) sdb_memory_storage_fail_commits(h->storage, 1);
@@ -391,6 +418,7 @@ static void live(unsigned seed) {
   w->dice = (uint64_t)seed * 0x9E3779B97F4A7C15u + 1;
   w->h = harness_begin_with(completed);
   w->h->subscribed = ~0u;
+  w->h->judged = seed % 2 ? ~0u : 0;
   sdb_hub_options options;
   harness_options(w->h, &options);
   options.limits.output_soft_bytes = 1500;

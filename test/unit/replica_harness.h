@@ -304,6 +304,7 @@ static inline void on_hub_output(world *w, const sdb_hub_output *output) {
   case SDB_HUB_AUTHENTICATE:
     sdb_hub_on_identity(w->h->hub, output->peer, sdb_slice_of(l->owner->user), 0, w->h->now_ms);
     break;
+  case SDB_HUB_JUDGE:
   case SDB_HUB_EVENT:
   case SDB_HUB_DONE:
     on_record(w->h, output);
