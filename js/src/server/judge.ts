@@ -23,10 +23,11 @@ export function refusalOf(thrown: unknown): Refused {
     typeof thrown === "object" && thrown !== null
       ? (thrown as { name?: unknown; message?: unknown; path?: unknown })
       : { name: "", message: thrown, path: "" };
+  const words = typeof message === "string" ? message.replaceAll("\0", "") : "";
   return {
     code: name === "Refusal" ? "invalid_object" : "rejected",
-    message: typeof message === "string" && message ? message : NO_WORDS,
-    path: typeof path === "string" ? path : "",
+    message: words || NO_WORDS,
+    path: typeof path === "string" ? path.replaceAll("\0", "") : "",
   };
 }
 
