@@ -38,7 +38,8 @@ export type Item =
       readonly type: "answer"; readonly to: string; readonly n: number;
       readonly error?: CoreError; readonly value?: unknown;
     }
-  | { readonly type: "status"; readonly status: EngineStatus }
+  /** `begun`: it counts what is unsynced; an engine that has not begun does not know. */
+  | { readonly type: "status"; readonly status: EngineStatus; readonly begun: boolean }
   | { readonly type: "error"; readonly error: CoreError };
 
 const text = (value: unknown): boolean => typeof value === "string";
@@ -80,7 +81,7 @@ export function problemOf(ask: Ask, stores: readonly Store[]): string | undefine
   const needs = Object.hasOwn(NEEDS, ask?.kind) ? NEEDS[ask.kind] : undefined;
   if (!needs) return "no such request";
   const [type, ...members] = needs;
-  const store = type && stores[ask.store as number];
+  const store = Number.isInteger(ask.store) ? stores[ask.store!] : undefined;
   if (type && (!store || (type !== "any" && type !== store.type))) return "no such store";
   for (const member of members) {
     const name = member.replace("?", "") as keyof typeof CHECKS;

@@ -267,7 +267,7 @@ class TabClient implements Client {
         if (item.to === this.#me) this.#answered(item.n, item.error, item.value);
         return;
       case "status":
-        return this.#takeStatus(item.status);
+        return this.#takeStatus(item.status, item.begun);
       case "error":
         if (item.error.code === "bad_definition") this.#endWith(toError(item.error));
         else this.#tell("error", toError(item.error));
@@ -278,9 +278,10 @@ class TabClient implements Client {
     const askedBefore = this.#hasBegun;
     this.#hasBegun = true;
     this.#resolve();
-    for (const ask of this.#kept.values()) this.#toPost.push([0, { ...ask, askedBefore: true }]);
-    for (const [n, { ask, isView }] of this.#asks) {
-      if (isView) this.#asks.delete(n); // it is read anew
+    const asks = [...this.#asks];
+    for (const ask of this.#kept.values()) this.#post({ ...ask, askedBefore: true });
+    for (const [n, { ask, isView }] of asks) {
+      if (isView) this.#asks.delete(n); // what is shown is read anew
       else if (askedBefore && CHANGES.test(ask.kind)) this.#toPost.push([n, { ...ask, askedBefore }]);
       else this.#toPost.push([n, ask]);
     }
@@ -299,10 +300,11 @@ class TabClient implements Client {
     asked.done(error, value);
   }
 
-  #takeStatus(status: EngineStatus): void {
+  #takeStatus(status: EngineStatus, isCounted: boolean): void {
     const before = this.#now;
-    this.#now = { ...status, leader: !!this.#tabs?.isLeader };
-    if (status.pending + status.failed === 0) this.#kept.clear();
+    const { pending, failed } = isCounted ? status : before;
+    this.#now = { ...status, pending, failed, leader: !!this.#tabs?.isLeader };
+    if (isCounted && pending + failed === 0 && !this.#isChanging()) this.#kept.clear();
     for (const { view } of this.#handles) view.status(status.phase);
     if (status.phase === "unauthorized" && before.phase !== status.phase && !this.#now.leader)
       void this.#offerToken();

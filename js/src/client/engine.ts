@@ -386,7 +386,7 @@ export class Engine {
       offlineSince: this.#offlineSince,
       problem: problems.filter(Boolean).join("; "),
     };
-    this.#items.push({ type: "status", status });
+    this.#items.push({ type: "status", status, begun: this.#begun });
   }
 }
 

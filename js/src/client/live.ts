@@ -77,7 +77,7 @@ export class EventView implements View {
   older(count: number): Promise<number> {
     return new Promise((done) => {
       const from = this.#records.length;
-      this.#wanted = Math.max(this.#wanted, from) + count;
+      this.#wanted = Math.max(this.#wanted, from + count);
       this.#waiting.push({ from, done });
       this.#mark();
       if (!this.#listing && !this.#fetching) this.#read(this.#records, new Map());
@@ -165,7 +165,8 @@ export class EventView implements View {
   #fetch(above: Shown | undefined): void {
     this.#fetching = true;
     const { store } = this.source;
-    const ask = { kind: "older", store, limit: PAGE, ...(above && { before: nameOf(above) }) };
+    const limit = Math.min(Math.max(this.#wanted - this.#records.length, PAGE), LIMIT_MAX);
+    const ask = { kind: "older", store, limit, ...(above && { before: nameOf(above) }) };
     this.source.ask(ask as Ask, (error) => error && this.#settle());
   }
 
