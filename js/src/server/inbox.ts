@@ -24,18 +24,24 @@ export function recordOf<Value extends object>(record: NativeRecord): StoredReco
     : { id, eventId, clientId, object, createdAt };
 }
 
+/** Made for every push, so without detours. */
 function eventOf(user: string, event: NativeEvent): StoreEvent {
   const [, action, id, eventId, clientId, json, before] = event;
   const object = json as SyncObject<object>;
-  const { $createdAt: createdAt } = object;
-  const told = { action: ACTIONS[action] as Action, id, eventId, object, user, createdAt };
-  const previous = before as SyncObject<object> | null;
-  return {
-    ...told,
-    ...(previous === null ? null : { previous }),
-    ...(clientId === null ? null : { clientId }),
+  const told: Writable<StoreEvent> = {
+    action: ACTIONS[action] as Action,
+    id,
+    eventId,
+    object,
+    user,
+    createdAt: object.$createdAt,
   };
+  if (clientId !== null) told.clientId = clientId;
+  if (before !== null) told.previous = before as SyncObject<object>;
+  return told;
 }
+
+type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
 
 /** What it needs of its owner. */
 export interface InboxHost {
