@@ -1,4 +1,5 @@
-// Copies what the addon is built from into native/src, for the tarball: `npm pack` runs it.
+// Copies what the addon is built from into native/src, for the tarball: `npm pack` runs it before
+// and, with --clean, after.
 import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -12,6 +13,7 @@ const FLOORS = [
 const DEVICE = `${root}src/storage/local`;
 
 rmSync(to, { recursive: true, force: true });
+if (process.argv.includes("--clean")) process.exit();
 if (!existsSync(`${root}bindings/node`)) throw new Error("not in the project's own tree");
 mkdirSync(to, { recursive: true });
 cpSync(`${root}include`, `${to}include`, { recursive: true });

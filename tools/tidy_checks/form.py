@@ -5,7 +5,7 @@ from .common import Finding
 
 
 def check(tree):
-    folders = ["src", "include", "cli", "examples", "test", "bench", "fuzz", "sim"]
+    folders = ["src", "include", "bindings", "cli", "examples", "test", "bench", "fuzz", "sim"]
     paths = tree.files(folders, (".c", ".h"))
     command = ["clang-format", "--dry-run", *paths]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tree.root)

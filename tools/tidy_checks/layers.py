@@ -113,7 +113,7 @@ def check_public(tree):
 
 
 def check_users(tree):
-    for path in tree.files(["cli", "examples"], (".c", ".h")):
+    for path in tree.files(["cli", "bindings/node", "examples"], (".c", ".h")):
         for line, quoted, name in includes(tree, path):
             here = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
             if quoted and not (here in tree.paths and here.startswith(path.split("/")[0] + "/")):

@@ -18,6 +18,7 @@ PLANTED = [
     ("src/server/library.c", OPENING + "#include <sqlite3.h>\n", {"layers"}),
     ("src/attic/floor.h", OPENING, {"layers"}),
     ("src/base/clock.c", OPENING + "#include <time.h>\n", {"layers"}),
+    ("bindings/node/inside.c", OPENING + '#include "base/base.h"\n', {"private-include"}),
     ("cli/inside.c", OPENING + '#include "base/base.h"\n', {"private-include"}),
     ("examples/x/inside.c", OPENING + '#include "../../src/base/base.h"\n', {"private-include"}),
     ("include/syncdb/inside.h", '#include "base/base.h"\n', {"public-include", "alone"}),

@@ -9,9 +9,11 @@ COLUMNS_MAX = 100
 
 C = (".c", ".h")
 TEXT = (".c", ".h", ".mjs", ".js", ".ts", ".py", ".sh", ".cmake", "CMakeLists.txt", "Makefile")
+SHIPPED = ["src", "bindings", "cli", "examples"]
+ALL = [*SHIPPED, "test", "bench", "fuzz", "sim"]
 SCRIPTS = ("tools/setup", "tools/test", "tools/tidy", "fuzz/run", ".ci/run")
 
-# Never, anywhere in src/, cli/ and examples/: no bound, hidden state, or no way to see an error.
+# Never, in src/, bindings/, cli/ and examples/: no bound, hidden state, or no way to see an error.
 UNSAFE = {"strcpy", "strcat", "sprintf", "vsprintf", "gets", "strtok", "system", "atoi", "atol"}
 UNSAFE |= {"atof", "alloca", "tmpnam", "mktemp"}
 # In the library: memory comes from an sdb_mem, and the host decides about output and its end.
@@ -33,7 +35,7 @@ def banned_for(path):
 
 
 def check_calls(tree):
-    for path in tree.files(["src", "cli", "examples"], C):
+    for path in tree.files(SHIPPED, C):
         banned = banned_for(path)
         call = re.compile(r"(?<![\w.>])(" + "|".join(sorted(banned)) + r")\s*\(")
         text = code_only(tree.text(path))
@@ -46,7 +48,7 @@ def check_calls(tree):
 
 
 def check_functions(tree):
-    for path in tree.files(["src", "cli", "examples", "test", "bench", "fuzz", "sim"], C):
+    for path in tree.files(ALL, C):
         text = code_only(tree.text(path))
         for match in DEFINITION.finditer(text):
             end = text.find("\n}", match.end())
@@ -76,7 +78,7 @@ def check_lines(tree):
 
 
 def check_openings(tree):
-    for path in tree.files(["src", "cli", "examples", "test", "bench", "fuzz", "sim"], C):
+    for path in tree.files(ALL, C):
         if not tree.text(path).startswith("/*"):
             yield Finding(path, 1, "opening", "does not open with a comment that says what it is")
 

@@ -17,7 +17,8 @@ const SPECIAL = /[\0\x01]/g;
 
 /** Escapes free text for a field; C undoes it. JSON never needs it. */
 export function fieldText(text: string): string {
-  return text === "" ? text : text.replace(SPECIAL, (character) => (character === "\0" ? "\x010" : "\x011"));
+  if (text === "") return text;
+  return text.replace(SPECIAL, (character) => (character === "\0" ? "\x010" : "\x011"));
 }
 
 /** What a change, or the begin of a partial (then with its number), was answered. */

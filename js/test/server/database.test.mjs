@@ -133,7 +133,8 @@ test("a wrong option is refused by its name", (t) => {
   refused({ databaseUrl: "x" }, /databaseUrl/);
   const inModule = { ...note, schema: null };
   refused({ stores: [inModule] }, /WebAssembly/);
-  assert.throws(() => createDatabase({ dbUrl, stores: [note, { ...note }] }), code("bad_definition"));
+  const twice = [note, { ...note }];
+  assert.throws(() => createDatabase({ dbUrl, stores: twice }), code("bad_definition"));
 });
 
 test("a database that another has open is busy, and free again after its close", async (t) => {

@@ -12,7 +12,7 @@ const program = fileURLToPath(new URL("exit_server.mjs", import.meta.url));
 /** Starts the server, which ends as `how` says; gives its end, its port and what it said. */
 async function start(t, how) {
   const folder = temporaryFolder(t);
-  const child = spawn(process.execPath, [program, folder, how], { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [program, folder, how], { stdio: "pipe" });
   const ended = once(child, "close").then(([code, signal]) => ({ code, signal }));
   cleanup(t, () => child.kill("SIGKILL"));
   let out = "";
@@ -56,7 +56,7 @@ async function checkStored(t, folder, acknowledged) {
 
 const ends = [
   ["db.close()", "close", "c", { code: 0, signal: null }],
-  ["SIGTERM that the program turns into db.close()", "sigterm", "SIGTERM", { code: 0, signal: null }],
+  ["SIGTERM, turned into db.close()", "sigterm", "SIGTERM", { code: 0, signal: null }],
   ["SIGTERM that nobody hears", "nothing", "SIGTERM", { code: null, signal: "SIGTERM" }],
   ["process.exit", "exit", "c", { code: 3, signal: null }],
   ["an uncaught exception elsewhere", "throw", "c", { code: 1, signal: null }],

@@ -52,7 +52,7 @@ test("the brief's server answers every message, and not its own answers", async 
   assert.equal((await db.list(db.as("ada"), chatMessage)).length, 2);
 });
 
-test("one user's events come in order, each after the one before; users side by side", async (t) => {
+test("one user's events come in order, one at a time; users side by side", async (t) => {
   const { db, url } = await serve(t);
   const running = new Map();
   const seen = new Map();

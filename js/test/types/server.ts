@@ -8,7 +8,9 @@ import { createDatabase, type StoredRecord, type StoreEvent } from "syncdb/serve
 const chatMessage = createStore({
   name: "chat_message",
   type: "event",
-  schema: { role: z.enum(["user", "assistant"]), content: z.string(), stars: z.number().optional() },
+  schema: {
+    role: z.enum(["user", "assistant"]), content: z.string(), stars: z.number().optional(),
+  },
 });
 const account = createStore({ name: "account", type: "singular", schema: { name: z.string() } });
 
