@@ -12,7 +12,7 @@ static void answer_too_soon(sdb_peer *peer) {
   sdb_hub_send_error(peer, &error, (sdb_uuid){{0}}, NULL);
 }
 
-void sdb_hub_on_auth(sdb_peer *peer, const sdb_wire_message *message) {
+void sdb_hub_on_auth(sdb_peer *peer, const sdb_wire_message *message, uint64_t now_ms) {
   if (message->token == 0) {
     refuse(peer);
     return;
@@ -30,7 +30,7 @@ void sdb_hub_on_auth(sdb_peer *peer, const sdb_wire_message *message) {
     return;
   }
   size = sdb_json_unescape(message->json, message->token, token);
-  sdb_hub_authenticate(peer, sdb_slice_make(token, size));
+  sdb_hub_authenticate(peer, sdb_slice_make(token, size), now_ms);
 }
 
 static bool is_same_user(const sdb_peer *peer, sdb_slice user) {
@@ -51,6 +51,7 @@ void sdb_hub_on_identity(
     sdb_hub *hub, sdb_peer *peer, sdb_slice user, uint64_t expires_ms, uint64_t now_ms) {
   SDB_ASSERT(peer->hub == hub && peer->authenticating);
   peer->authenticating = false;
+  sdb_peer_leave_queue(peer);
   if (peer->state == SDB_PEER_CLOSING) return;
   if (user.size == 0 || user.size > SDB_USER_NAME_MAX)
     refuse(peer);

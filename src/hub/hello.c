@@ -307,14 +307,15 @@ void sdb_hub_answer_hello(sdb_peer *peer, uint64_t now_ms) {
 
 void sdb_hub_on_hello(
     sdb_peer *peer, const sdb_wire_message *message, sdb_slice text, uint64_t now_ms) {
-  sdb_peer_leave_hello_queue(peer);
-  if (!peer->user && message->token == 0) {
+  sdb_peer_leave_queue(peer);
+  bool known = peer->user != NULL;
+  if (!known && message->token == 0 && !peer->hub->options.asks_without_token) {
     sdb_hub_close_peer(peer, SDB_CLOSE_UNAUTHORIZED, "");
     return;
   }
   peer->state = SDB_PEER_GREETED;
   /* A token is looked at even where the upgrade told who it is: they may be two people. */
-  if (message->token == 0 && is_answerable(peer, now_ms)) {
+  if (known && message->token == 0 && is_answerable(peer, now_ms)) {
     answer(peer, message, now_ms);
     return;
   }
@@ -322,5 +323,7 @@ void sdb_hub_on_hello(
   if (!sdb_peer_wait(peer, text))
     sdb_hub_close_peer(peer, SDB_CLOSE_OVERLOADED, "out of memory");
   else if (message->token != 0)
-    sdb_hub_on_auth(peer, message);
+    sdb_hub_on_auth(peer, message, now_ms);
+  else if (!known)
+    sdb_hub_authenticate(peer, sdb_slice_make(NULL, 0), now_ms);
 }

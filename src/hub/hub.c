@@ -30,7 +30,8 @@ sdb_status sdb_hub_create(const sdb_hub_options *options, sdb_hub **hub) {
   made->limits = options->limits;
   made->database = options->storage->database;
   made->epoch = options->storage->epoch;
-  made->hello_last = &made->hello_first;
+  made->hellos.last = &made->hellos.first;
+  made->identities.last = &made->identities.first;
   made->staged_last = &made->staged;
   made->attention_last = &made->attention;
   made->events_last = &made->events;
@@ -109,7 +110,7 @@ static void on_live_message(sdb_peer *peer, const sdb_wire_message *message, uin
     sdb_hub_on_fetch(peer, message);
     break;
   case SDB_WIRE_AUTH:
-    sdb_hub_on_auth(peer, message);
+    sdb_hub_on_auth(peer, message, now_ms);
     break;
   case SDB_WIRE_PING:
     sdb_wire_pong(&peer->hub->run);
@@ -211,24 +212,29 @@ static void close_expired(sdb_hub *hub, uint64_t now_ms) {
   }
 }
 
+static uint64_t next_due_ms(const sdb_hub *hub, const sdb_peer_queue *queue) {
+  return queue->first ? queue->first->wait_ms + hub->limits.hello_timeout_ms : UINT64_MAX;
+}
+
 /* First those whose identity ended: behind one of them another's hello may be due already, where
  * the clock stepped back. */
 void sdb_hub_on_timer(sdb_hub *hub, uint64_t now_ms) {
   if (hub->expiry_ms <= now_ms) close_expired(hub, now_ms);
   sdb_trials_time_out(hub, now_ms);
-  while (
-      hub->hello_first && hub->hello_first->connected_ms + hub->limits.hello_timeout_ms <= now_ms)
-    sdb_hub_close_peer(hub->hello_first, SDB_CLOSE_NO_HELLO, "no client_hello in time");
+  while (next_due_ms(hub, &hub->hellos) <= now_ms)
+    sdb_hub_close_peer(hub->hellos.first, SDB_CLOSE_NO_HELLO, "no client_hello in time");
+  while (next_due_ms(hub, &hub->identities) <= now_ms)
+    sdb_hub_close_peer(
+        hub->identities.first, SDB_CLOSE_OVERLOADED, "nobody has said in time who this is");
 }
 
 uint64_t sdb_hub_deadline_ms(const sdb_hub *hub) {
   uint64_t deadline_ms = sdb_trials_deadline_ms(hub);
   if (hub->expiry_ms < deadline_ms) deadline_ms = hub->expiry_ms;
-  if (hub->hello_first) {
-    uint64_t hello_ms = hub->hello_first->connected_ms + hub->limits.hello_timeout_ms;
-    if (hello_ms < deadline_ms) deadline_ms = hello_ms;
-  }
-  return deadline_ms;
+  uint64_t hello_ms = next_due_ms(hub, &hub->hellos);
+  if (hello_ms < deadline_ms) deadline_ms = hello_ms;
+  uint64_t identity_ms = next_due_ms(hub, &hub->identities);
+  return identity_ms < deadline_ms ? identity_ms : deadline_ms;
 }
 
 void sdb_hub_stats_get(const sdb_hub *hub, sdb_hub_stats *stats) {

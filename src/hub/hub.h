@@ -49,6 +49,9 @@ typedef struct sdb_hub_options {
    * SDB_STORE_ANY): JUDGE outputs. Called on the storage's threads too. NULL: never. */
   bool (*judged)(void *context, uint16_t store);
   void *subscribed_context; /* of all three */
+  /* AUTHENTICATE is asked also for a hello without a token, whose text is then empty: the owner
+   * knows more of the connection. */
+  bool asks_without_token;
   sdb_limits limits;
 } sdb_hub_options;
 
@@ -79,7 +82,8 @@ void sdb_hub_on_output_level(sdb_hub *hub, sdb_peer *peer, size_t bytes, uint64_
  * the owner stops reading, and asks again after sdb_hub_on_output_level. */
 bool sdb_hub_wants_input(const sdb_peer *peer);
 
-/* The answer to an AUTHENTICATE output. `user` empty: refused. */
+/* The answer to an AUTHENTICATE output, at once or later; after hello_timeout_ms without one the
+ * peer is closed with 1013. `user` empty: refused. */
 void sdb_hub_on_identity(
     sdb_hub *hub, sdb_peer *peer, sdb_slice user, uint64_t expires_ms, uint64_t now_ms);
 
@@ -139,7 +143,8 @@ SDB_MUST_CHECK bool sdb_hub_request(sdb_hub *hub, const sdb_request *request, ui
 typedef enum sdb_hub_output_kind {
   SDB_HUB_SEND = 1,     /* peer, frames: the owner releases them */
   SDB_HUB_CLOSE,        /* peer, close_code, text: the reason. Nothing more comes for it */
-  SDB_HUB_AUTHENTICATE, /* peer, text: the token of a hello or an auth; answer on_identity */
+  SDB_HUB_AUTHENTICATE, /* peer, text: the token of a hello or an auth; answer on_identity, while
+                           the peer is connected */
   SDB_HUB_JUDGE,        /* may a client's change be? ticket, user, action, row.store, row.client_id,
                            row.object (a DELETE's: the one that is to go); answer on_verdict */
   SDB_HUB_EVENT,        /* a client's change was stored: for subscribers */

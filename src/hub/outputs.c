@@ -112,7 +112,7 @@ static bool set_text(sdb_peer *peer, sdb_slice text) {
 
 void sdb_hub_close_peer(sdb_peer *peer, unsigned code, const char *reason) {
   SDB_ASSERT(peer->state != SDB_PEER_CLOSING);
-  sdb_peer_leave_hello_queue(peer);
+  sdb_peer_leave_queue(peer);
   sdb_peer_free_waiting(peer);
   sdb_catchup_free(peer);
   peer->state = SDB_PEER_CLOSING;
@@ -121,13 +121,14 @@ void sdb_hub_close_peer(sdb_peer *peer, unsigned code, const char *reason) {
   call_attention(peer);
 }
 
-void sdb_hub_authenticate(sdb_peer *peer, sdb_slice token) {
-  SDB_ASSERT(!peer->authenticating && token.size > 0);
+void sdb_hub_authenticate(sdb_peer *peer, sdb_slice token, uint64_t now_ms) {
+  SDB_ASSERT(!peer->authenticating);
   if (!set_text(peer, token)) {
     sdb_hub_close_peer(peer, SDB_CLOSE_OVERLOADED, "out of memory");
     return;
   }
   peer->authenticating = true;
+  sdb_peer_await(peer, &peer->hub->identities, now_ms);
   call_attention(peer);
 }
 

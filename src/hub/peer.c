@@ -20,20 +20,26 @@ static void join_lists(sdb_hub *hub, sdb_peer *peer) {
   peer->all_at = &hub->all_peers;
   if (peer->all_next) peer->all_next->all_at = &peer->all_next;
   hub->all_peers = peer;
-  peer->hello_at = hub->hello_last;
-  *hub->hello_last = peer;
-  hub->hello_last = &peer->hello_next;
 }
 
-void sdb_peer_leave_hello_queue(sdb_peer *peer) {
-  if (!peer->hello_at) return;
-  *peer->hello_at = peer->hello_next;
-  if (peer->hello_next)
-    peer->hello_next->hello_at = peer->hello_at;
+void sdb_peer_await(sdb_peer *peer, sdb_peer_queue *queue, uint64_t now_ms) {
+  sdb_peer_leave_queue(peer);
+  peer->wait_queue = queue;
+  peer->wait_ms = now_ms;
+  peer->wait_at = queue->last;
+  *queue->last = peer;
+  queue->last = &peer->wait_next;
+}
+
+void sdb_peer_leave_queue(sdb_peer *peer) {
+  if (!peer->wait_at) return;
+  *peer->wait_at = peer->wait_next;
+  if (peer->wait_next)
+    peer->wait_next->wait_at = peer->wait_at;
   else
-    peer->hub->hello_last = peer->hello_at;
-  peer->hello_next = NULL;
-  peer->hello_at = NULL;
+    peer->wait_queue->last = peer->wait_at;
+  peer->wait_next = NULL;
+  peer->wait_at = NULL;
 }
 
 static void leave_user(sdb_peer *peer) {
@@ -109,13 +115,13 @@ sdb_peer *sdb_hub_on_connect(
   peer->tag = tag;
   peer->references = 1;
   peer->state = SDB_PEER_CONNECTED;
-  peer->connected_ms = now_ms;
   if (user.size > 0 && !sdb_peer_set_user(peer, user, expires_ms)) {
     sdb_mem_free(hub->mem, peer);
     return NULL;
   }
   peer->connected = true;
   join_lists(hub, peer);
+  sdb_peer_await(peer, &hub->hellos, now_ms);
   hub->stats.peers++;
   return peer;
 }
@@ -125,7 +131,7 @@ void sdb_hub_on_disconnect(sdb_hub *hub, sdb_peer *peer, uint64_t now_ms) {
   SDB_ASSERT(peer->connected && peer->hub == hub);
   peer->connected = false;
   peer->state = SDB_PEER_CLOSING;
-  sdb_peer_leave_hello_queue(peer);
+  sdb_peer_leave_queue(peer);
   sdb_peer_free_waiting(peer);
   sdb_catchup_free(peer);
   *peer->all_at = peer->all_next;

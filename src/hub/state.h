@@ -73,6 +73,11 @@ typedef enum sdb_peer_state {
   SDB_PEER_CLOSING    /* a CLOSE output was given: nothing goes in or out */
 } sdb_peer_state;
 
+/* Peers that have to get on within hello_timeout_ms, those that wait longest first. */
+typedef struct sdb_peer_queue {
+  sdb_peer *first, **last;
+} sdb_peer_queue;
+
 /* A range of a store that the peer misses, on its way. */
 typedef struct sdb_range {
   uint16_t store;
@@ -108,7 +113,8 @@ struct sdb_peer {
   sdb_user *user; /* NULL: no identity yet */
   void *tag;
   sdb_peer *user_next;
-  sdb_peer *hello_next, **hello_at; /* those without a hello, oldest first */
+  sdb_peer *wait_next, **wait_at; /* in the queue of those it waits among, if it waits */
+  sdb_peer_queue *wait_queue;
   sdb_peer *all_next, **all_at;
   sdb_peer *attention_next; /* those of whom something is to be said */
   uint32_t references;
@@ -121,7 +127,8 @@ struct sdb_peer {
   uint16_t close_code;
   uint32_t in_flight;     /* its pushes at the storage */
   size_t in_flight_bytes; /* of their bodies, which will come back to it */
-  uint64_t connected_ms, expires_ms;
+  uint64_t wait_ms;       /* since when it waits */
+  uint64_t expires_ms;
   uint64_t rate_us, flood_us; /* when the allowance for pushes, and for all, is whole again */
   size_t output_level;        /* what the owner said, and what was queued since */
   sdb_waiting_message *waiting, **waiting_last;
@@ -241,8 +248,9 @@ struct sdb_hub {
   sdb_user **users;  /* hash table, chained */
   uint32_t users_count, users_buckets;
   sdb_peer *all_peers;
-  sdb_peer *hello_first, **hello_last;
-  uint64_t expiry_ms; /* not later than the first expiry of an identity; UINT64_MAX: none */
+  sdb_peer_queue hellos;     /* peers that have said none */
+  sdb_peer_queue identities; /* peers whose identity was asked for */
+  uint64_t expiry_ms;        /* not later than the first expiry of an identity; UINT64_MAX: none */
   sdb_op *staged, **staged_last;
   sdb_send *sends; /* from sends_first to sends_end */
   uint32_t sends_first, sends_end, sends_capacity;
@@ -311,7 +319,8 @@ void sdb_hub_send_error(
     sdb_peer *peer, const sdb_error *error, sdb_uuid client_id, const char *store);
 /* The peer must not be closing yet. Never fails: without memory the reason is left out. */
 void sdb_hub_close_peer(sdb_peer *peer, unsigned code, const char *reason);
-void sdb_hub_authenticate(sdb_peer *peer, sdb_slice token);
+/* `token` may be empty. */
+void sdb_hub_authenticate(sdb_peer *peer, sdb_slice token, uint64_t now_ms);
 /* Tells the subscribers; the operation is the queue's from now on. */
 void sdb_hub_queue_event(sdb_write_op *op);
 /* Sees to it that one DONE more can be given, whatever the memory then. False: no memory. */
@@ -344,7 +353,9 @@ void sdb_peer_retain(sdb_peer *peer);
 void sdb_peer_release(sdb_peer *peer);
 /* Gives the peer a user. False: too many connections, or no memory. */
 bool sdb_peer_set_user(sdb_peer *peer, sdb_slice user, uint64_t expires_ms);
-void sdb_peer_leave_hello_queue(sdb_peer *peer);
+/* Has it wait in `queue`, and in no other. */
+void sdb_peer_await(sdb_peer *peer, sdb_peer_queue *queue, uint64_t now_ms);
+void sdb_peer_leave_queue(sdb_peer *peer);
 /* Keeps a message until the hello is answered. False: no memory, or too much waits. */
 bool sdb_peer_wait(sdb_peer *peer, sdb_slice text);
 void sdb_peer_free_waiting(sdb_peer *peer);
@@ -359,7 +370,7 @@ void sdb_hub_on_push(sdb_peer *peer, const sdb_wire_message *message, uint64_t n
  * and was closed. */
 bool sdb_push_allow(sdb_peer *peer, uint64_t now_ms);
 void sdb_hub_on_fetch(sdb_peer *peer, const sdb_wire_message *message);
-void sdb_hub_on_auth(sdb_peer *peer, const sdb_wire_message *message);
+void sdb_hub_on_auth(sdb_peer *peer, const sdb_wire_message *message, uint64_t now_ms);
 
 /* ---- catchup.c ---- */
 /* Adds a range behind all others; NULL: no memory. The pointer holds until the next call. */

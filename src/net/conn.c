@@ -65,12 +65,12 @@ static sdb_conn *new_conn(sdb_net *net, int fd) {
   return conn;
 }
 
-sdb_conn *sdb_conn_create(sdb_net *net, int fd) {
+sdb_conn *sdb_conn_create(sdb_net *net, int fd, sdb_tls_context *tls) {
   sdb_conn *conn = new_conn(net, fd);
   if (!conn) return NULL;
-  conn->transport = net->tls ? &SDB_TRANSPORT_TLS : &SDB_TRANSPORT_PLAIN;
-  if (net->tls) conn->transport_state = sdb_tls_accept(net->tls, fd);
-  if ((net->tls && !conn->transport_state) || !sdb_conn_listen(conn, false)) {
+  conn->transport = tls ? &SDB_TRANSPORT_TLS : &SDB_TRANSPORT_PLAIN;
+  if (tls) conn->transport_state = sdb_tls_accept(tls, fd);
+  if ((tls && !conn->transport_state) || !sdb_conn_listen(conn, false)) {
     if (conn->transport_state) conn->transport->free(conn->transport_state);
     sdb_mem_free(net->mem, conn);
     return NULL;
@@ -137,6 +137,7 @@ void sdb_conn_reap(sdb_net *net) {
       sdb_ws_receiver_free(&conn->receiver);
     else
       sdb_buffer_free(&conn->head);
+    sdb_mem_free(net->mem, conn->remote);
     sdb_mem_free(net->mem, conn);
     net->connections--;
   }

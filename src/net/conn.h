@@ -49,6 +49,7 @@ struct sdb_conn {
   sdb_link wait_link;   /* in a list of waits, or in dead */
   sdb_link dirty_link, again_link;
   sdb_output output;
+  char *remote;        /* the peer's address, where another than the socket's is to be told */
   unsigned char *pong; /* a whole pong frame that is still to be queued: one a connection */
   size_t head_at;      /* how far the head was looked through */
   union {
@@ -59,8 +60,8 @@ struct sdb_conn {
 
 /* ---- conn.c ---- */
 
-/* Takes `fd` over. NULL: out of memory; `fd` is still the caller's. */
-sdb_conn *sdb_conn_create(sdb_net *net, int fd);
+/* Takes `fd` over; `tls` NULL: plain. NULL: out of memory; `fd` is still the caller's. */
+sdb_conn *sdb_conn_create(sdb_net *net, int fd, sdb_tls_context *tls);
 
 /* A connection that is to be made, and waits for that. NULL: out of memory. */
 sdb_conn *sdb_conn_create_dialled(sdb_net *net, sdb_dial *dial);

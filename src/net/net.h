@@ -24,6 +24,7 @@ typedef struct sdb_net_request {
   sdb_slice origin, host, authorization, cookie; /* empty where absent */
   sdb_slice if_none_match;                       /* empty where absent */
   sdb_slice remote;                              /* the peer's address as text, without port */
+  sdb_slice text;                                /* all of it, to the empty line */
   bool gzip;                                     /* an answer may be compressed so */
   bool upgrade;                                  /* a well-formed WebSocket upgrade */
 } sdb_net_request;
@@ -97,6 +98,16 @@ void sdb_net_destroy(sdb_net *net);
  * port. SDB_IO with the reason; SDB_INVALID_ARGUMENT: `host` is no address. */
 SDB_MUST_CHECK sdb_status sdb_net_listen(
     sdb_net *net, const char *host, uint16_t port, uint16_t *bound, sdb_error *error);
+
+/* sdb_net_listen with TLS of its own: PEM files, both or none (then the options' are used).
+ * SDB_INVALID_ARGUMENT too: one of them; SDB_IO too: as sdb_net_create. */
+SDB_MUST_CHECK sdb_status sdb_net_listen_with(sdb_net *net, const char *host, uint16_t port,
+    const char *tls_cert, const char *tls_key, uint16_t *bound, sdb_error *error);
+
+/* Takes over a connected socket, from which `size` bytes at `data` (which may be changed) were read
+ * already: as if it had been accepted, without TLS. `remote`: the peer's address as text; empty:
+ * that of the socket. It is closed where it cannot be kept. */
+void sdb_net_adopt(sdb_net *net, int fd, sdb_slice remote, char *data, size_t size);
 
 /* Runs the loop until sdb_net_stop. */
 void sdb_net_run(sdb_net *net);

@@ -13,11 +13,28 @@ typedef struct peer_address {
   bool loopback;
 } peer_address;
 
-static void get_peer(int fd, peer_address *peer) {
+/* What we were told of it: an address without a zone, as sdb_adopt checked. */
+static void read_peer(const char *remote, peer_address *peer) {
+  struct in_addr v4;
+  struct in6_addr v6;
+  size_t size = strnlen(remote, sizeof(peer->text) - 1);
+  memcpy(peer->text, remote, size);
+  peer->text[size] = 0;
+  if (inet_pton(AF_INET, peer->text, &v4) == 1)
+    peer->loopback = ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+  else if (inet_pton(AF_INET6, peer->text, &v6) == 1)
+    peer->loopback = IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static void get_peer(const sdb_conn *conn, peer_address *peer) {
   struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
   socklen_t size = sizeof(address);
   *peer = (peer_address){.loopback = false};
-  if (getpeername(fd, (struct sockaddr *)&address, &size) != 0) return;
+  if (conn->remote) {
+    read_peer(conn->remote, peer);
+    return;
+  }
+  if (getpeername(conn->fd, (struct sockaddr *)&address, &size) != 0) return;
   if (address.ss_family == AF_INET) {
     struct in_addr ip = ((struct sockaddr_in *)&address)->sin_addr;
     peer->loopback = ntohl(ip.s_addr) >> 24 == IN_LOOPBACKNET;
@@ -31,7 +48,7 @@ static void get_peer(int fd, peer_address *peer) {
 
 bool sdb_conn_is_loopback(const sdb_conn *conn) {
   peer_address peer;
-  get_peer(conn->fd, &peer);
+  get_peer(conn, &peer);
   return peer.loopback;
 }
 
@@ -114,7 +131,8 @@ static void upgrade(
 }
 
 /* Asks the owner. */
-static void ask(sdb_conn *conn, const sdb_http_request *head, const peer_address *peer) {
+static void ask(
+    sdb_conn *conn, sdb_slice text, const sdb_http_request *head, const peer_address *peer) {
   const sdb_net_handler *handler = &conn->net->options.handler;
   sdb_net_request request = {.method = head->method,
       .path = head->path,
@@ -126,6 +144,7 @@ static void ask(sdb_conn *conn, const sdb_http_request *head, const peer_address
       .if_none_match = head->if_none_match,
       .gzip = head->gzip,
       .remote = sdb_slice_of(peer->text),
+      .text = text,
       .upgrade = head->upgrade};
   sdb_net_answer answer = {.status = 404};
   handler->request(handler->context, conn, &request, &answer);
@@ -147,8 +166,8 @@ static void on_request(sdb_conn *conn, sdb_slice text) {
     conn->net->stats.refused_origin++;
     respond(conn, &answer, false);
   } else {
-    get_peer(conn->fd, &peer);
-    ask(conn, &head, &peer);
+    get_peer(conn, &peer);
+    ask(conn, text, &head, &peer);
   }
 }
 

@@ -2,7 +2,6 @@
  *
  * An end of events is for the lanes, on the caller's thread; the rest is for the loop.
  */
-#include "server/questions.h"
 #include "server/state.h"
 
 static sdb_mail_kind kind_of(const sdb_mail_answer *answer) {

@@ -53,6 +53,8 @@ static sdb_status check_options(const sdb_database_options *options, sdb_error *
     wrong = "dedupe_window_ms is at least 7 days";
   else if (options->server.depth_max > SDB_JSON_DEPTH_MAX)
     wrong = "depth_max is at most 64";
+  else if (options->server.authenticate_by_mail && !options->mailbox)
+    wrong = "authenticate_by_mail needs a mailbox";
   if (wrong) return sdb_error_set(error, SDB_INVALID_ARGUMENT, wrong, NULL, NULL);
   return sdb_stores_distinct(options->stores, options->stores_count, error);
 }
@@ -127,6 +129,7 @@ static sdb_status open_hub(
       .subscribed_context = database,
       .limits = limits_of(options),
   };
+  hub.asks_without_token = options->authenticate_by_mail;
   if (database->mailbox) hub.limits.judge_timeout_ms = database->mailbox->options.judge_timeout_ms;
   sdb_status status = sdb_hub_create(&hub, &database->hub);
   if (status != SDB_OK) sdb_error_set(error, status, sdb_status_text(status), NULL, NULL);
@@ -191,6 +194,7 @@ static sdb_database *create(const sdb_database_options *options) {
   sdb_calls_init(&database->calls);
   sdb_completions_init(database);
   sdb_lanes_init(&database->lanes, mem);
+  sdb_tickets_init(&database->callers, mem);
   sdb_buffer_init(&database->response, mem, 1 << 20);
   return database;
 }
@@ -213,6 +217,7 @@ static void release_parts(sdb_database *database) {
       sdb_server_drain(database);
     } while (database->in_flight > 0);
     sdb_hub_destroy(database->hub);
+    database->hub = NULL;
   }
   sdb_mailbox_publish(database->mailbox);
   sdb_mailbox_set_database(database->mailbox, NULL);
@@ -221,6 +226,7 @@ static void release_parts(sdb_database *database) {
   if (database->net) sdb_net_destroy(database->net);
   sdb_pages_free(database->pages);
   sdb_identities_free(&database->identities);
+  sdb_tickets_free(&database->callers);
   sdb_buffer_free(&database->response);
   sdb_completions_destroy(database);
   sdb_calls_destroy(&database->calls);
@@ -230,8 +236,7 @@ static void release_parts(sdb_database *database) {
 }
 
 static void run_begin_drain(sdb_call *call, sdb_database *database) {
-  database->draining = true;
-  sdb_hub_stop_judging(database->hub);
+  sdb_server_begin_drain(database);
   sdb_call_complete(call, SDB_OK, NULL);
 }
 
@@ -242,7 +247,7 @@ static void run_wait_for_storage(sdb_call *call, sdb_database *database) {
 /* Devices come back over a few seconds, not all at once. */
 static void run_close_peers(sdb_call *call, sdb_database *database) {
   database->waits_for_peers = call;
-  database->peers_deadline_ms = sdb_net_now_ms(database->net) + CLOSE_WAIT_MS;
+  database->peers_deadline_ms = sdb_net_now_ms(database->net) + database->peers_wait_ms;
   sdb_net_shutdown(database->net, 1001, sdb_slice_of("{\"retryAfterMs\":[200,3000]}"));
 }
 
@@ -284,8 +289,18 @@ static void shut_down(sdb_database *database) {
   atomic_store(&database->loop_started, false);
 }
 
+void sdb_database_drain(sdb_database *database) {
+  atomic_store(&database->drain_asked, true);
+  sdb_net_wake(database->net);
+}
+
 void sdb_database_close(sdb_database *database) {
+  sdb_database_close_within(database, CLOSE_WAIT_MS);
+}
+
+void sdb_database_close_within(sdb_database *database, uint32_t peers_ms) {
   if (!database) return;
+  database->peers_wait_ms = peers_ms;
   if (atomic_load(&database->loop_started)) {
     sdb_server_log(database, SDB_LOG_INFO, "closing", "shutting down");
     shut_down(database);

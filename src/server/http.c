@@ -52,6 +52,22 @@ static void accept_session(sdb_database *database, sdb_conn *conn, sdb_slice use
   answer->tag = session;
 }
 
+/* Who it is the application is asked when its hello is there, which may hold another token. */
+static void accept_caller(sdb_database *database, sdb_conn *conn, const sdb_net_request *request,
+    sdb_slice token, sdb_net_answer *answer) {
+  sdb_caller *caller = sdb_caller_create(database->mem, request, token);
+  if (!caller) {
+    refuse(answer, 1013);
+    return;
+  }
+  accept_session(database, conn, sdb_slice_make(NULL, 0), 0, answer);
+  sdb_session *session = answer->tag;
+  if (session)
+    session->caller = caller;
+  else
+    sdb_mem_free(database->mem, caller);
+}
+
 /* Under dev_auth everybody is believed, so a page must not get here under a name of its own that
  * resolves to loopback (DNS rebinding): the host must be called what it is. */
 static bool is_loopback_name(sdb_slice host) {
@@ -72,7 +88,9 @@ static void upgrade(sdb_database *database, sdb_conn *conn, const sdb_net_reques
   sdb_slice token = {NULL, 0};
   if (database->identities.dev_auth) token = sdb_credentials_token(request, "user", buffer);
   if (token.size == 0) token = sdb_credentials_token(request, "token", buffer);
-  if (token.size == 0) {
+  if (database->identities.by_mail) {
+    accept_caller(database, conn, request, token, answer);
+  } else if (token.size == 0) {
     accept_session(database, conn, token, 0, answer);
   } else if (sdb_identities_check(&database->identities, token, request->remote,
                  sdb_net_now_ms(database->net), &identity)) {

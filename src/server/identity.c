@@ -14,9 +14,12 @@ sdb_status sdb_identities_init(
   memset(identities, 0, sizeof(*identities));
   identities->authenticate = options->authenticate;
   identities->context = options->authenticate_context;
-  identities->dev_auth = options->dev_auth;
-  identities->ways = (options->authenticate != NULL) + (options->jwt_secret.size > 0) +
-                     (options->jwt_public_key.size > 0) + options->dev_auth;
+  identities->by_mail = options->authenticate_by_mail;
+  atomic_init(&identities->dev_auth, options->dev_auth);
+  atomic_init(
+      &identities->ways, (unsigned)((options->authenticate != NULL) +
+                                    options->authenticate_by_mail + (options->jwt_secret.size > 0) +
+                                    (options->jwt_public_key.size > 0) + options->dev_auth));
   if (options->jwt_secret.size > 0)
     return sdb_jwt_create_secret(options->jwt_secret, &identities->jwt, error);
   if (options->jwt_public_key.size > 0)
@@ -29,9 +32,27 @@ void sdb_identities_free(sdb_identities *identities) {
   identities->jwt = NULL;
 }
 
-static bool is_user_name(const char *name) {
-  size_t size = strnlen(name, SDB_IDENTITY_USER_SIZE);
-  return size > 0 && size < SDB_IDENTITY_USER_SIZE && sdb_utf8_valid(sdb_slice_make(name, size));
+void sdb_identities_believe(sdb_identities *identities) {
+  if (atomic_load(&identities->ways) != 0) return;
+  atomic_store(&identities->dev_auth, true);
+  atomic_store(&identities->ways, 1);
+}
+
+sdb_status sdb_identities_ready(
+    const sdb_identities *identities, bool loopback, const char *where, sdb_error *error) {
+  if (atomic_load(&identities->ways) != 1)
+    return sdb_error_set(error, SDB_UNAUTHORIZED,
+        "exactly one way to tell who a user is must be set: ",
+        "authenticate, by mail, a JWT secret, a JWT public key, or dev_auth", NULL);
+  if (atomic_load(&identities->dev_auth) && !loopback)
+    return sdb_error_set(error, SDB_UNAUTHORIZED,
+        "dev_auth believes everybody, so it is for loopback addresses only, not for ", where, NULL);
+  return SDB_OK;
+}
+
+bool sdb_identity_is_name(sdb_slice name) {
+  return name.size > 0 && name.size < SDB_IDENTITY_USER_SIZE && !memchr(name.data, 0, name.size) &&
+         sdb_utf8_valid(name);
 }
 
 /* The application's or a JWT's word; an expiry that has passed is as good as none. */
@@ -57,7 +78,7 @@ bool sdb_identities_check(const sdb_identities *identities, sdb_slice token, sdb
   }
   identity->user[SDB_IDENTITY_USER_SIZE - 1] = 0;
   if (identity->expires_ms != 0 && identity->expires_ms <= now_ms) return false;
-  return is_user_name(identity->user);
+  return sdb_identity_is_name(sdb_slice_of(identity->user));
 }
 
 /* The value of `name` in a list of name=value pairs, still encoded. */

@@ -46,7 +46,10 @@ static void on_closed(void *context, sdb_conn *conn, void *tag) {
   sdb_database *database = context;
   sdb_session *session = tag;
   if (!session) return;
-  sdb_hub_on_disconnect(database->hub, session->peer, sdb_net_now_ms(database->net));
+  if (database->hub) /* else it went with its peers: nobody waited for this one to leave */
+    sdb_hub_on_disconnect(database->hub, session->peer, sdb_net_now_ms(database->net));
+  (void)sdb_tickets_take(&database->callers, session->ticket);
+  sdb_mem_free(database->mem, session->caller);
   sdb_mem_free(database->mem, session);
 }
 
@@ -89,8 +92,16 @@ static void check_waits(sdb_database *database) {
   }
 }
 
+void sdb_server_begin_drain(sdb_database *database) {
+  if (database->draining) return;
+  database->draining = true;
+  sdb_hub_stop_judging(database->hub);
+}
+
 static void on_turn_end(void *context) {
   sdb_database *database = context;
+  if (atomic_load_explicit(&database->drain_asked, memory_order_relaxed))
+    sdb_server_begin_drain(database);
   sdb_completions_deliver(database);
   run_calls(database);
   sdb_server_drain(database);

@@ -19,7 +19,7 @@
 #define SDB_QUESTIONS_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 /* What a ticket is for: its lowest bits. */
-#define SDB_TICKET_KINDS 4
+#define SDB_TICKET_KINDS 8
 
 /* A piece of mail and what it owns; text stands behind it. */
 typedef struct sdb_mail_piece {

@@ -1,9 +1,11 @@
 /* server/questions.c: what the application is asked by mail, and its answers on the loop.
  *
  * A question that cannot be put (no memory, or too much waits to be taken) is answered at once in
- * the application's place: a change is `unavailable`.
+ * the application's place: a change is `unavailable`. Who a device is nobody can say in its place:
+ * the hub waits for a while, and closes it with 1013.
+ *
+ * Tokens are secrets: they go to the application, and into no log.
  */
-#include "server/questions.h"
 #include "base/error.h"
 #include "server/state.h"
 
@@ -44,6 +46,50 @@ static void judge(sdb_database *database, const sdb_mail_answer *answer) {
       sdb_net_now_ms(database->net));
 }
 
+/* ---- identities ---- */
+
+sdb_caller *sdb_caller_create(const sdb_mem *mem, const sdb_net_request *request, sdb_slice token) {
+  size_t size = token.size + request->remote.size + request->text.size + 3;
+  sdb_caller *caller = sdb_mem_alloc(mem, sizeof(*caller) + size);
+  if (!caller) return NULL;
+  char *text = (char *)(caller + 1);
+  caller->token = sdb_mail_put(&text, token);
+  caller->remote = sdb_mail_put(&text, request->remote);
+  caller->head = sdb_mail_put(&text, request->text);
+  return caller;
+}
+
+void sdb_server_ask_caller(sdb_database *database, sdb_session *session, sdb_slice token) {
+  const sdb_caller *caller = session->caller;
+  sdb_mailbox *mailbox = database->mailbox;
+  if (token.size == 0) token = caller->token;
+  if (token.size > SDB_TOKEN_SIZE_MAX) token.size = 0; /* nobody's */
+  size_t size = token.size + caller->remote.size + caller->head.size + 3;
+  char *text;
+  SDB_ASSERT(session->ticket == 0);
+  sdb_mail_piece *piece = sdb_mail_create(mailbox->mem, SDB_MAIL_AUTHENTICATE, size, &text);
+  if (!piece) return;
+  piece->mail.token = sdb_mail_put(&text, token);
+  piece->mail.remote = sdb_mail_put(&text, caller->remote);
+  piece->mail.head = sdb_mail_put(&text, caller->head);
+  session->ticket = sdb_tickets_add(&database->callers, session);
+  piece->mail.ticket = session->ticket * SDB_TICKET_KINDS + SDB_MAIL_AUTHENTICATE;
+  if (session->ticket != 0 && sdb_mailbox_ask(mailbox, piece, sizeof(*piece) + size)) return;
+  sdb_mem_free(mailbox->mem, piece);
+}
+
+/* An expiry that has passed is as good as no identity. */
+static void identify(sdb_database *database, const sdb_mail_answer *answer) {
+  sdb_session *session = sdb_tickets_take(&database->callers, answer->ticket / SDB_TICKET_KINDS);
+  if (!session) return;
+  session->ticket = 0;
+  uint64_t now_ms = sdb_net_now_ms(database->net);
+  sdb_slice user = {NULL, 0};
+  bool ended = answer->expires_ms != 0 && answer->expires_ms <= now_ms;
+  if (answer->status == SDB_OK && !ended && sdb_identity_is_name(answer->user)) user = answer->user;
+  sdb_hub_on_identity(database->hub, session->peer, user, answer->expires_ms, now_ms);
+}
+
 /* ---- answers ---- */
 
 /* Behind the call: `count` answers, and their text. */
@@ -54,13 +100,19 @@ typedef struct answers_call {
 
 static void run_answers(sdb_call *call, sdb_database *database) {
   const answers_call *given = call->argument;
-  for (size_t i = 0; i < given->count; i++)
-    judge(database, &given->answers[i]);
+  for (size_t i = 0; i < given->count; i++) {
+    const sdb_mail_answer *answer = &given->answers[i];
+    if (answer->ticket % SDB_TICKET_KINDS == SDB_MAIL_AUTHENTICATE)
+      identify(database, answer);
+    else
+      judge(database, answer);
+  }
   sdb_call_complete(call, SDB_OK, NULL);
 }
 
 static bool is_for_loop(const sdb_mail_answer *answer) {
-  return answer->ticket % SDB_TICKET_KINDS != SDB_MAIL_EVENTS;
+  uint64_t kind = answer->ticket % SDB_TICKET_KINDS;
+  return kind == SDB_MAIL_JUDGE || kind == SDB_MAIL_AUTHENTICATE;
 }
 
 static sdb_slice cut(sdb_slice text, size_t max) {

@@ -10,8 +10,8 @@
 /* ---- listening ---- */
 
 typedef struct listen_arguments {
-  const char *host;
-  uint16_t port, bound;
+  const sdb_listen_options *options;
+  uint16_t bound;
 } listen_arguments;
 
 static bool is_loopback(const char *host) {
@@ -27,39 +27,45 @@ static bool is_address(const char *host) {
   return inet_pton(AF_INET, host, &v4) == 1 || inet_pton(AF_INET6, host, &v6) == 1;
 }
 
-static sdb_status check_identity(const sdb_database *database, const char *host, sdb_error *error) {
+static sdb_status check_identity(
+    sdb_database *database, const sdb_listen_options *options, sdb_error *error) {
+  const char *host = options->host;
+  if (options->size != sizeof(*options) || !host)
+    return sdb_error_set(
+        error, SDB_INVALID_ARGUMENT, "the options are not initialised", NULL, NULL);
   if (!is_address(host))
     return sdb_error_set(error, SDB_INVALID_ARGUMENT, host, " is no IPv4 or IPv6 address", NULL);
-  const sdb_identities *identities = &database->identities;
-  if (identities->ways != 1)
-    return sdb_error_set(error, SDB_UNAUTHORIZED,
-        "exactly one way to tell who a user is must be set: ",
-        "authenticate, a JWT secret, a JWT public key, or dev_auth", NULL);
-  if (identities->dev_auth && !is_loopback(host))
-    return sdb_error_set(error, SDB_UNAUTHORIZED,
-        "dev_auth believes everybody, so it listens on loopback addresses only, not on ", host,
-        NULL);
-  return SDB_OK;
+  if (options->dev_auth && is_loopback(host)) sdb_identities_believe(&database->identities);
+  return sdb_identities_ready(&database->identities, is_loopback(host), host, error);
 }
 
 static void run_listen(sdb_call *call, sdb_database *database) {
   listen_arguments *arguments = call->argument;
+  const sdb_listen_options *options = arguments->options;
   sdb_error error;
-  sdb_status status =
-      sdb_net_listen(database->net, arguments->host, arguments->port, &arguments->bound, &error);
+  sdb_status status = sdb_net_listen_with(database->net, options->host, options->port,
+      options->tls_cert, options->tls_key, &arguments->bound, &error);
   sdb_call_complete(call, status, &error);
 }
 
 sdb_status sdb_listen(
     sdb_database *database, const char *host, uint16_t port, uint16_t *bound, sdb_error *error) {
-  sdb_status status = check_identity(database, host, error);
+  sdb_listen_options options = SDB_LISTEN_OPTIONS_INIT;
+  options.host = host;
+  options.port = port;
+  return sdb_listen_with(database, &options, bound, error);
+}
+
+sdb_status sdb_listen_with(
+    sdb_database *database, const sdb_listen_options *options, uint16_t *bound, sdb_error *error) {
+  sdb_status status = check_identity(database, options, error);
   if (status != SDB_OK) return status;
-  listen_arguments arguments = {host, port, 0};
+  listen_arguments arguments = {options, 0};
   sdb_call call = {.run = run_listen, .argument = &arguments, .error = error};
   status = sdb_call_wait(database, &call);
   if (status != SDB_OK) return status;
-  sdb_server_log(
-      database, SDB_LOG_INFO, "listening", "listening on %s port %u", host, arguments.bound);
+  sdb_server_log(database, SDB_LOG_INFO, "listening", "listening on %s port %u", options->host,
+      arguments.bound);
   if (bound) *bound = arguments.bound;
   return SDB_OK;
 }

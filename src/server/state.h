@@ -19,6 +19,7 @@
 #include "server/lanes.h"
 #include "server/mailbox.h"
 #include "server/pages.h"
+#include "server/questions.h"
 #include "server/workers.h"
 #include "storage/sqlite/sqlite_storage.h"
 #include <pthread.h>
@@ -53,7 +54,10 @@ struct sdb_database {
   sdb_pages *pages;    /* NULL: none are served */
   sdb_buffer response; /* the body of the HTTP answer that is being given */
   sdb_identities identities;
+  sdb_tickets callers; /* sessions of which the application is to say who they are */
   sdb_server_stats stats;
+  atomic_bool drain_asked;
+  uint32_t peers_wait_ms;      /* closing: how long connections may take */
   bool draining;               /* clients' messages are dropped: the database is closing */
   sdb_call *waits_for_storage; /* closing: completed once nothing is in flight */
   sdb_call *waits_for_peers;   /* closing: completed once no connection is left, or at: */
@@ -73,11 +77,13 @@ struct sdb_database {
 };
 
 /* One connection, from its upgrade to its end: the tag of both net's and the hub's. */
-typedef struct sdb_session {
+struct sdb_session {
   sdb_conn *conn;
   sdb_peer *peer;
-  bool paused; /* its input waits */
-} sdb_session;
+  bool paused;        /* its input waits */
+  uint64_t ticket;    /* in `callers`; 0: none */
+  sdb_caller *caller; /* what it showed, where the application is asked; else NULL */
+};
 
 /* ---- log.c ---- */
 void sdb_server_log(sdb_database *database, sdb_log_level level, const char *event,
@@ -88,6 +94,9 @@ sdb_net_handler sdb_server_handler(sdb_database *database);
 /* The thread: runs net until it is stopped. */
 void *sdb_server_loop(void *database);
 bool sdb_server_on_loop(const sdb_database *database);
+
+/* Drops what devices send from now on. */
+void sdb_server_begin_drain(sdb_database *database);
 
 /* ---- outputs.c ---- */
 /* Hands what is staged to the storage and carries out the hub's outputs, until there is none. */

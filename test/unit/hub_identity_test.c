@@ -52,6 +52,61 @@ static void a_token_of_somebody_else_than_the_upgrade_named_closes_with_4401(voi
   harness_free(h);
 }
 
+static void an_identity_that_is_not_told_in_time_closes_with_1013(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *live = device_ready(h, "ada"), *d = device_connect(h, "");
+  h->now_ms += 4000;
+  say(d, TOKEN_HELLO);
+  h->now_ms += 1000;
+  say(live, "{\"type\":\"auth\",\"data\":{\"token\":\"u\"}}");
+  settle(h);
+  assert_int_equal(sdb_hub_deadline_ms(h->hub), START_MS + 9000);
+  h->now_ms = START_MS + 8999;
+  sdb_hub_on_timer(h->hub, h->now_ms);
+  assert_open(d);
+  h->now_ms = START_MS + 9000;
+  sdb_hub_on_timer(h->hub, h->now_ms);
+  assert_closed(d, 1013);
+  identify(d, "ada", 0); /* too late */
+  settle(h);
+  assert_silent(d);
+  assert_open(live);
+  h->now_ms = START_MS + 10000;
+  sdb_hub_on_timer(h->hub, h->now_ms);
+  assert_closed(live, 1013);
+  assert_int_equal(sdb_hub_deadline_ms(h->hub), UINT64_MAX);
+  harness_free(h);
+}
+
+static void an_owner_that_knows_more_is_asked_about_a_hello_without_a_token(void **state) {
+  (void)state;
+  harness *h = harness_begin();
+  sdb_hub_options options;
+  harness_options(h, &options);
+  options.asks_without_token = true;
+  assert_int_equal(sdb_hub_create(&options, &h->hub), SDB_OK);
+  device *d = device_connect(h, ""), *known = device_ready(h, "bob");
+  say(d, HELLO);
+  push_note(d, "behind", 1);
+  settle(h);
+  assert_silent(d);
+  assert_int_equal(d->authenticate, 1);
+  assert_string_equal(d->token, "");
+  assert_int_equal(known->authenticate, 0);
+  identify(d, "ada", 0);
+  settle(h);
+  skip_catch_up(d);
+  take_note(d, "behind");
+  device *refused = device_connect(h, "");
+  say(refused, HELLO);
+  settle(h);
+  identify(refused, "", 0);
+  settle(h);
+  assert_closed(refused, 4401);
+  harness_free(h);
+}
+
 static void a_refused_token_closes_with_4401_and_nothing_else_is_said(void **state) {
   (void)state;
   harness *h = harness_make();
@@ -374,6 +429,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_token_in_the_hello_is_asked_about_and_tells_who_it_is),
       cmocka_unit_test(a_token_of_somebody_else_than_the_upgrade_named_closes_with_4401),
+      cmocka_unit_test(an_identity_that_is_not_told_in_time_closes_with_1013),
+      cmocka_unit_test(an_owner_that_knows_more_is_asked_about_a_hello_without_a_token),
       cmocka_unit_test(a_refused_token_closes_with_4401_and_nothing_else_is_said),
       cmocka_unit_test(no_identity_and_no_token_closes_with_4401),
       cmocka_unit_test(a_name_that_is_too_long_is_no_identity),

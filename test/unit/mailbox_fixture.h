@@ -11,8 +11,8 @@
 #define TEXT(literal) ((sdb_slice){(literal), sizeof(literal) - 1})
 
 typedef struct fixture {
-  char folder[64];
-  sdb_store *note, *account;
+  char folder[64], url[128];
+  sdb_store *note, *account, *stores[2];
   sdb_mailbox *mailbox;
   sdb_database *database;
   uint16_t port;
@@ -49,32 +49,44 @@ static inline sdb_store *make_store(const char *name, sdb_store_type type, const
   return store;
 }
 
-static inline sdb_status open_database(
-    fixture *f, const char *name, sdb_database **database, sdb_error *error) {
-  sdb_store *stores[] = {f->note, f->account};
-  char url[128];
-  snprintf(url, sizeof(url), "sqlite://%s/%s", f->folder, name);
+/* The options of the database `name`; strings and stores are the fixture's. */
+static inline sdb_database_options options_of(fixture *f, const char *name) {
+  f->stores[0] = f->note;
+  f->stores[1] = f->account;
+  snprintf(f->url, sizeof(f->url), "sqlite://%s/%s", f->folder, name);
   sdb_database_options options = SDB_DATABASE_OPTIONS_INIT;
-  options.url = url;
-  options.stores = stores;
+  options.url = f->url;
+  options.stores = f->stores;
   options.stores_count = 2;
   options.durability = SDB_DURABILITY_NORMAL;
   options.mailbox = f->mailbox;
   options.server.dev_auth = true;
+  return options;
+}
+
+static inline sdb_status open_database(
+    fixture *f, const char *name, sdb_database **database, sdb_error *error) {
+  sdb_database_options options = options_of(f, name);
   return sdb_database_open(&options, database, error);
 }
 
-static inline int setup_with(void **state, sdb_mailbox_options options) {
+/* All but the database. */
+static inline fixture *begin(sdb_mailbox_options options) {
   fixture *f = calloc(1, sizeof(*f));
   snprintf(f->folder, sizeof(f->folder), "/tmp/syncdb-mailbox-test-XXXXXX");
-  if (!mkdtemp(f->folder)) return -1;
+  assert_non_null(mkdtemp(f->folder));
   pthread_mutex_init(&f->lock, NULL);
   pthread_cond_init(&f->notified, NULL);
   f->note = make_store("note", SDB_STORE_EVENT, "text");
   f->account = make_store("account", SDB_STORE_SINGULAR, "name");
   options.notify = count_notification;
   options.notify_context = f;
-  if (sdb_mailbox_create(&options, &f->mailbox) != SDB_OK) return -1;
+  assert_int_equal(sdb_mailbox_create(&options, &f->mailbox), SDB_OK);
+  return f;
+}
+
+static inline int setup_with(void **state, sdb_mailbox_options options) {
+  fixture *f = begin(options);
   if (open_database(f, "db.sqlite", &f->database, NULL) != SDB_OK) return -1;
   if (sdb_listen(f->database, "127.0.0.1", 0, &f->port, NULL) != SDB_OK) return -1;
   *state = f;

@@ -160,6 +160,27 @@ static void a_reader_that_lags_gets_everything(void **state) {
   fixture_free(f);
 }
 
+static void a_listener_may_have_tls_of_its_own_beside_a_plain_one(void **state) {
+  (void)state;
+  fixture *f = fixture_started();
+  client *plain = client_connect(f);
+  uint16_t plain_port = f->port;
+  assert_int_equal(
+      sdb_net_listen_with(f->net, "127.0.0.1", 0, FILES.cert, FILES.key, &f->port, NULL), SDB_OK);
+  assert_int_not_equal(f->port, plain_port);
+  client *secret = tls_open(f);
+  client_say(secret, "over TLS");
+  client_expect(secret, 0x81, "over TLS");
+  char head[1024];
+  client_upgrade(plain, "", head);
+  client_say(plain, "in the open");
+  client_expect(plain, 0x81, "in the open");
+  client_free(secret);
+  client_free(plain);
+  PUMP_UNTIL(f, f->closed == 2);
+  fixture_free(f);
+}
+
 static void requests_over_tls_are_answered(void **state) {
   fixture *f = tls_started();
   (void)state;
@@ -281,6 +302,7 @@ int main(void) {
       cmocka_unit_test(many_records_in_one_read_are_echoed_in_order),
       cmocka_unit_test(more_than_one_turns_input_is_read),
       cmocka_unit_test(a_reader_that_lags_gets_everything),
+      cmocka_unit_test(a_listener_may_have_tls_of_its_own_beside_a_plain_one),
       cmocka_unit_test(requests_over_tls_are_answered),
       cmocka_unit_test(alpn_is_http_1_1_or_nothing),
       cmocka_unit_test(tls_1_1_is_refused_and_1_2_is_not),

@@ -69,7 +69,33 @@ static inline const char *receive_with(device *d, const char *part) {
   return d->message;
 }
 
-static inline device *connect_device(uint16_t port, const char *user) {
+/* Reads on until the connection is closed; the code. */
+static inline unsigned receive_close(device *d) {
+  unsigned char head[2], code[2];
+  for (;;) {
+    read_exactly(d, head, 2);
+    if (head[0] == 0x88) break;
+    size_t size = head[1];
+    if (size == 126) {
+      read_exactly(d, code, 2);
+      size = (size_t)code[0] << 8 | code[1];
+    }
+    read_exactly(d, d->message, size);
+  }
+  read_exactly(d, code, 2);
+  return (unsigned)code[0] << 8 | code[1];
+}
+
+/* ---- life ---- */
+
+#define UPGRADE_HEADERS                                                                            \
+  "Host: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"                               \
+  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+#define HELLO "{\"type\":\"client_hello\",\"data\":{\"syncStatus\":{},\"accept\":[\"append\"]}}"
+
+/* A connection, on which nothing was said. */
+static inline device *dial_device(uint16_t port) {
   device *d = calloc(1, sizeof(*d));
   assert_non_null(d);
   d->fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -80,18 +106,42 @@ static inline device *connect_device(uint16_t port, const char *user) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   assert_int_equal(connect(d->fd, (struct sockaddr *)&address, sizeof(address)), 0);
-  char request[512];
-  int size = snprintf(request, sizeof(request),
-      "GET /?user=%s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-      user);
-  assert_int_equal(send(d->fd, request, (size_t)size, MSG_NOSIGNAL), size);
-  char tail[5] = {0};
-  while (strcmp(tail, "\r\n\r\n") != 0) {
-    memmove(tail, tail + 1, 3);
-    read_exactly(d, tail + 3, 1);
-  }
-  send_text(d, "{\"type\":\"client_hello\",\"data\":{\"syncStatus\":{},\"accept\":[\"append\"]}}");
+  return d;
+}
+
+static inline void send_bytes(device *d, const char *bytes, size_t size) {
+  assert_int_equal(send(d->fd, bytes, size, MSG_NOSIGNAL), (ssize_t)size);
+}
+
+/* Reads the head of the HTTP answer; its status. */
+static inline int receive_answer(device *d) {
+  char head[2048];
+  size_t size = 0;
+  do {
+    assert_true(size < sizeof(head) - 1);
+    read_exactly(d, head + size++, 1);
+    head[size] = 0;
+  } while (size < 4 || strcmp(head + size - 4, "\r\n\r\n") != 0);
+  assert_int_equal(strncmp(head, "HTTP/1.1 ", 9), 0);
+  return atoi(head + 9);
+}
+
+/* One whose upgrade, with this query and these further headers, was accepted. */
+static inline device *open_device(uint16_t port, const char *query, const char *headers) {
+  device *d = dial_device(port);
+  char request[2048];
+  int size = snprintf(
+      request, sizeof(request), "GET /%s HTTP/1.1\r\n" UPGRADE_HEADERS "%s\r\n", query, headers);
+  send_bytes(d, request, (size_t)size);
+  assert_int_equal(receive_answer(d), 101);
+  return d;
+}
+
+static inline device *connect_device(uint16_t port, const char *user) {
+  char query[300];
+  snprintf(query, sizeof(query), "?user=%s", user);
+  device *d = open_device(port, query, "");
+  send_text(d, HELLO);
   receive_with(d, "\"synced\"");
   return d;
 }
