@@ -1,10 +1,11 @@
-// Copies what the addon is built from into native/src, for the tarball: `npm pack` runs it before
-// and, with --clean, after.
-import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
+// Copies what the tarball has from outside of this folder: the license, and, to native/src, what
+// the addon is built from. `npm pack` runs it before and, with --clean, after.
+import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const to = fileURLToPath(new URL("./src/", import.meta.url));
 const root = fileURLToPath(new URL("../../", import.meta.url));
+const license = fileURLToPath(new URL("../LICENSE", import.meta.url));
 
 /** The server's floors (docs/design.md), and not the device's. */
 const FLOORS = [
@@ -13,8 +14,10 @@ const FLOORS = [
 const DEVICE = `${root}src/storage/local`;
 
 rmSync(to, { recursive: true, force: true });
+rmSync(license, { force: true });
 if (process.argv.includes("--clean")) process.exit();
 if (!existsSync(`${root}bindings/node`)) throw new Error("not in the project's own tree");
+copyFileSync(`${root}LICENSE`, license);
 mkdirSync(to, { recursive: true });
 cpSync(`${root}include`, `${to}include`, { recursive: true });
 cpSync(`${root}bindings/node`, `${to}node`, {

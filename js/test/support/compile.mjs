@@ -30,7 +30,10 @@ export function errorsOf(files, { texts = {}, ...options } = {}) {
   host.fileExists = (path) => virtual.has(path) || fileExists(path);
   host.readFile = (path) => virtual.get(path) ?? readFile(path);
   const program = ts.createProgram([...files, ...virtual.keys()], all, host);
-  return ts.getPreEmitDiagnostics(program).map((one) => {
+  // what npm installed is not for us to check
+  const ours = program.getSourceFiles().filter(({ fileName }) => !/node_modules/.test(fileName));
+  const found = ours.flatMap((file) => ts.getPreEmitDiagnostics(program, file));
+  return found.map((one) => {
     const line = one.file?.getLineAndCharacterOfPosition(one.start).line;
     const text = ts.flattenDiagnosticMessageText(one.messageText, " ");
     return `${one.file?.fileName}:${line + 1}: ${text}`;
