@@ -1,8 +1,9 @@
-// js/build.js: builds the package into dist/: the WebAssembly module, TypeScript, and the module once
-// more inside of JavaScript; then tells the sizes of `syncdb/client`, and fails over the budget.
+// js/build.js: builds the package into dist/: the WebAssembly module, TypeScript, and the module
+// once more inside of JavaScript; then tells the sizes of `syncdb/client`.
 //
 //   node build.js            all of it
 //   node build.js --quick    not the sizes
+//   node build.js --sizes    the sizes only, of what was built; exit 1 over the budget
 //
 // SYNCDB_WASM names a module that is built already.
 import { execFileSync } from "node:child_process";
@@ -52,8 +53,8 @@ function embed(file) {
 
 /** What a page loads of `syncdb/client`: minified, gzipped, each chunk by itself. */
 async function tellSizes() {
-  const { build } = await import("esbuild");
-  const { outputFiles } = await build({
+  const esbuild = await import("esbuild");
+  const { outputFiles } = await esbuild.build({
     entryPoints: [join(dist, "client/index.js")], bundle: true, minify: true, splitting: true,
     format: "esm", platform: "browser", target: "es2022", outdir: "out", write: false,
     external: ["node:*"], logLevel: "warning",
@@ -64,16 +65,21 @@ async function tellSizes() {
   const kilobytes = (size) => `${(size / 1000).toFixed(1)} kB`;
   console.log(`syncdb/client, gzipped: ${kilobytes(all)} of ${kilobytes(CLIENT_BYTES_MAX)}: ` +
     `module ${kilobytes(module)}, JavaScript ${kilobytes(all - module)}`);
-  if (all > CLIENT_BYTES_MAX) {
-    console.error("js/build.js: syncdb/client is over its budget");
-    process.exitCode = 1;
-  }
+  return all <= CLIENT_BYTES_MAX;
 }
 
-const module = wasm();
-rmSync(dist, { recursive: true, force: true });
-run("npx", "--no-install", "tsc", "-p", ".");
-mkdirSync(join(dist, "core"), { recursive: true });
-copyFileSync(module, join(dist, "syncdb.wasm"));
-embed(module);
-if (!process.argv.includes("--quick")) await tellSizes();
+function build() {
+  const module = wasm();
+  rmSync(dist, { recursive: true, force: true });
+  run("npx", "--no-install", "tsc", "-p", ".");
+  mkdirSync(join(dist, "core"), { recursive: true });
+  copyFileSync(module, join(dist, "syncdb.wasm"));
+  embed(module);
+}
+
+const how = process.argv[2];
+if (how !== "--sizes") build();
+if (how !== "--quick" && !(await tellSizes()) && how === "--sizes") {
+  console.error("js/build.js: syncdb/client is over its budget");
+  process.exitCode = 1;
+}

@@ -13,6 +13,10 @@
 /* Fills `size` bytes with randomness fit for ids. */
 SDB_WASM_IMPORT("random") void sdb_host_random(void *to, size_t size);
 
+/* The double nearest to 0.DIGITS * 10^point; `count` digits, among which a '.' may stand. */
+SDB_WASM_IMPORT("double")
+double sdb_host_double(uint32_t negative, const char *digits, size_t count, double point);
+
 /* An ECMA-262 pattern, with the flag u: its number, from 1 on; 0: it is none. */
 SDB_WASM_IMPORT("pattern_compile")
 uint32_t sdb_host_pattern_compile(const char *pattern, size_t size);

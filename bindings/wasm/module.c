@@ -7,6 +7,7 @@
  * and 0 when it was not.
  */
 #include "base/error.h"
+#include "fields.h"
 #include "host.h"
 #include "memory.h"
 #include "storage.h"
@@ -18,9 +19,9 @@
 
 static struct {
   sdb_replica *replica;
-  sdb_store **stores;
+  sdb_store *stores[SDB_REPLICA_STORES_MAX];
+  uint32_t windows[SDB_REPLICA_STORES_MAX];
   size_t stores_count;
-  sdb_wasm_reader reader;
   char *input;
   size_t input_size;
 } module;
@@ -81,13 +82,18 @@ static sdb_slice input_of(size_t size) {
   return sdb_slice_make(module.input, size);
 }
 
-static sdb_wasm_reader *read(size_t size) {
-  sdb_read_begin(&module.reader, input_of(size));
-  return &module.reader;
+/* Reads an id of 36 characters at the beginning of the input, blanks for none, and passes it. False:
+ * it is no UUID. */
+static bool take_id(sdb_slice *text, sdb_uuid *id) {
+  sdb_slice name = sdb_slice_make(text->data, SDB_UUID_TEXT_SIZE);
+  memset(id, 0, sizeof(*id));
+  SDB_ASSERT(text->size >= SDB_UUID_TEXT_SIZE);
+  *text = sdb_slice_make(text->data + name.size, text->size - name.size);
+  return name.data[0] == ' ' || sdb_uuid_parse(name, id);
 }
 
-static size_t refuse_input(void) {
-  return refuse(SDB_INVALID_ARGUMENT, module.reader.failed, " is not what it has to be");
+static size_t refuse_id(void) {
+  return refuse(SDB_INVALID_ARGUMENT, "an id is not a UUID", NULL);
 }
 
 /* ---- creating ---- */
@@ -97,50 +103,47 @@ static void fill_random(void *context, void *to, size_t size) {
   sdb_host_random(to, size);
 }
 
-/* The windows that are numbers; others load all. False: no memory. */
-static bool read_windows(sdb_wasm_reader *reader, sdb_replica_options *options) {
-  uint32_t at = sdb_read_member(reader, 0, "windows");
-  if (!at || !sdb_read_is_array(reader, at, "windows")) return true;
-  uint32_t *windows = sdb_mem_alloc(options->mem, options->stores_count * sizeof(*windows));
-  if (!windows) return false;
-  const sdb_json *json = &reader->json;
-  uint32_t item = at + 1, end = sdb_json_at(json, at)->next;
-  for (size_t i = 0; i < options->stores_count; i++) {
-    uint64_t window = SDB_REPLICA_WINDOW_ALL;
-    if (item < end && sdb_json_at(json, item)->type == SDB_JSON_NUMBER)
-      (void)sdb_json_uint64(json, item, &window);
-    windows[i] = window < SDB_REPLICA_WINDOW_ALL ? (uint32_t)window : SDB_REPLICA_WINDOW_ALL;
-    if (item < end) item = sdb_json_at(json, item)->next;
-  }
-  options->windows = windows;
-  return true;
+/* The next store. Input: its name, schema and rules, of which sizes are given; one without a schema is
+ * the module's own. `window`: missed events that load by themselves; UINT32_MAX: all. Before `create`. */
+EXPORT("add_store")
+size_t sdb_module_add_store(size_t name_size, size_t schema_size, size_t rules_size,
+    sdb_store_type type, bool checked, uint32_t window);
+size_t sdb_module_add_store(size_t name_size, size_t schema_size, size_t rules_size,
+    sdb_store_type type, bool checked, uint32_t window) {
+  sdb_error error;
+  uint32_t number = (uint32_t)module.stores_count;
+  const char *text = module.input;
+  if (number == SDB_REPLICA_STORES_MAX)
+    return refuse(SDB_BAD_DEFINITION, "there are more than 256 stores", NULL);
+  sdb_store_parts parts = {.name = sdb_slice_make(text, name_size),
+      .schema = sdb_slice_make(text + name_size, schema_size),
+      .type = type};
+  if (rules_size > 0) parts.rules = sdb_slice_make(text + name_size + schema_size, rules_size);
+  sdb_status status = sdb_wasm_make_store(&parts, number, checked, &module.stores[number], &error);
+  if (status == SDB_OK) status = sdb_stores_distinct(module.stores, number + 1, &error);
+  if (status != SDB_OK) return answer(&error);
+  module.windows[number] = window;
+  module.stores_count++;
+  return 0;
 }
 
-/* `size` bytes of input: CoreOptions. Once, first. */
-EXPORT("create") size_t sdb_module_create(size_t size);
-size_t sdb_module_create(size_t size) {
-  sdb_wasm_reader *reader = &module.reader;
-  sdb_error error;
-  sdb_json_init(&reader->json, sdb_wasm_mem(), SDB_JSON_SIZE_MAX);
-  (void)read(size);
-  sdb_status status = sdb_wasm_make_stores(
-      reader, sdb_read_member(reader, 0, "stores"), &module.stores, &module.stores_count, &error);
-  if (status != SDB_OK) return answer(&error);
+/* With the stores that were added, once. A limit that is 0 is as it is by default. */
+EXPORT("create")
+size_t sdb_module_create(
+    bool needs_token, bool start_offline, uint32_t push_timeout_ms, uint32_t pending_max);
+size_t sdb_module_create(
+    bool needs_token, bool start_offline, uint32_t push_timeout_ms, uint32_t pending_max) {
   sdb_replica_options options = {.mem = sdb_wasm_mem(),
       .stores = module.stores,
       .stores_count = module.stores_count,
+      .windows = module.windows,
       .random = fill_random,
       .token_in_hello = true,
-      .needs_token = sdb_read_flag(reader, 0, "needsToken"),
-      .start_offline = sdb_read_flag(reader, 0, "startOffline"),
+      .needs_token = needs_token,
+      .start_offline = start_offline,
       .limits = sdb_replica_limits_default()};
-  sdb_replica_limits *limits = &options.limits;
-  limits->push_timeout_ms =
-      (uint32_t)sdb_read_number(reader, 0, "pushTimeoutMs", UINT32_MAX, limits->push_timeout_ms);
-  limits->pending_max =
-      (uint32_t)sdb_read_number(reader, 0, "pendingMax", UINT32_MAX, limits->pending_max);
-  if (!read_windows(reader, &options)) return answer_status(SDB_NO_MEMORY);
-  if (reader->failed) return refuse_input();
+  if (push_timeout_ms > 0) options.limits.push_timeout_ms = push_timeout_ms;
+  if (pending_max > 0) options.limits.pending_max = pending_max;
   return answer_status(sdb_replica_create(&options, &module.replica));
 }
 
@@ -162,13 +165,11 @@ void sdb_module_message(size_t size, double now) {
   sdb_replica_on_message(module.replica, input_of(size), milliseconds(now));
 }
 
-/* Input: {"reason","problem"}. */
-EXPORT("closed") void sdb_module_closed(size_t size, unsigned code, double now);
-void sdb_module_closed(size_t size, unsigned code, double now) {
-  char problem[SDB_ERROR_MESSAGE_SIZE];
-  sdb_wasm_reader *reader = read(size);
-  sdb_slice reason = sdb_read_text(reader, 0, "reason");
-  sdb_text_copy(problem, sizeof(problem), sdb_read_text(reader, 0, "problem"));
+/* Input: the reason and a problem, each with a NUL behind it. */
+EXPORT("closed") void sdb_module_closed(unsigned code, double now);
+void sdb_module_closed(unsigned code, double now) {
+  sdb_slice reason = sdb_slice_of(module.input);
+  const char *problem = module.input + reason.size + 1;
   sdb_replica_on_closed(module.replica, code, reason, problem, milliseconds(now));
 }
 
@@ -205,65 +206,63 @@ double sdb_module_deadline(void) {
 
 /* ---- the application ---- */
 
-/* Input: a Request. `wall`: the device's clock. */
-EXPORT("request") size_t sdb_module_request(size_t size, double now, double wall);
-size_t sdb_module_request(size_t size, double now, double wall) {
-  static const char *const KINDS[] = {"push", "update", "remove", "list", "get", "singular"};
-  sdb_wasm_reader *reader = read(size);
-  sdb_replica_request request = {.wall_ms = milliseconds(wall)};
-  request.kind =
-      (sdb_replica_request_kind)(SDB_REPLICA_PUSH + sdb_read_name(reader, 0, "kind", KINDS, 6));
-  request.tag = (void *)(uintptr_t)sdb_read_number(reader, 0, "tag", UINT32_MAX, 0);
-  request.store =
-      (uint16_t)sdb_read_number(reader, 0, "store", module.stores_count - 1, UINT16_MAX);
-  request.id = sdb_read_uuid(reader, 0, "id");
-  request.before = sdb_read_uuid(reader, 0, "before");
-  request.client_id = sdb_read_uuid(reader, 0, "clientId");
-  request.asked_before = sdb_read_flag(reader, 0, "askedBefore");
-  request.limit = (uint32_t)sdb_read_number(reader, 0, "limit", SDB_REPLICA_LIST_LIMIT_MAX, 0);
-  request.object = sdb_read_text(reader, 0, "object");
-  if (request.store == UINT16_MAX && !reader->failed) reader->failed = "store";
-  if (request.kind == SDB_REPLICA_LIST && request.limit == 0 && !reader->failed)
-    reader->failed = "limit";
-  if (reader->failed) return refuse_input();
+static bool is_limit(uint32_t limit) {
+  return limit > 0 && limit <= SDB_REPLICA_LIST_LIMIT_MAX;
+}
+
+static size_t refuse_limit(void) {
+  return refuse(SDB_INVALID_ARGUMENT, "a limit is a whole number from 1 to 1000", NULL);
+}
+
+/* Input: `id`, `before` and `client_id`, as take_id reads them, and the object. `wall`: the device's
+ * clock. */
+EXPORT("request")
+size_t sdb_module_request(size_t size, sdb_replica_request_kind kind, uint32_t tag, uint32_t store,
+    uint32_t limit, bool asked_before, double now, double wall);
+size_t sdb_module_request(size_t size, sdb_replica_request_kind kind, uint32_t tag, uint32_t store,
+    uint32_t limit, bool asked_before, double now, double wall) {
+  sdb_replica_request request = {.kind = kind,
+      .tag = (void *)tag,
+      .store = (uint16_t)store,
+      .limit = limit,
+      .object = input_of(size),
+      .wall_ms = milliseconds(wall),
+      .asked_before = asked_before};
+  if (!take_id(&request.object, &request.id) || !take_id(&request.object, &request.before) ||
+      !take_id(&request.object, &request.client_id))
+    return refuse_id();
+  if (store >= module.stores_count) return answer_status(SDB_UNKNOWN_STORE);
+  if (kind == SDB_REPLICA_LIST && !is_limit(limit)) return refuse_limit();
   bool begun = sdb_replica_request_begin(module.replica, &request, milliseconds(now));
   return answer_status(begun ? SDB_OK : SDB_NO_MEMORY);
 }
 
-/* Input: {"store","before"?,"limit"}. */
-EXPORT("older") size_t sdb_module_older(size_t size);
-size_t sdb_module_older(size_t size) {
-  sdb_wasm_reader *reader = read(size);
-  uint64_t store = sdb_read_number(reader, 0, "store", module.stores_count - 1, 0);
-  uint64_t limit = sdb_read_number(reader, 0, "limit", SDB_REPLICA_LIST_LIMIT_MAX, 0);
-  sdb_uuid before = sdb_read_uuid(reader, 0, "before");
-  if (limit == 0 && !reader->failed) reader->failed = "limit";
-  if (reader->failed) return refuse_input();
-  return answer_status(sdb_replica_older(module.replica, (uint16_t)store, before, (uint32_t)limit));
+/* Input: `before`, as an id. */
+EXPORT("older") size_t sdb_module_older(size_t size, uint32_t store, uint32_t limit);
+size_t sdb_module_older(size_t size, uint32_t store, uint32_t limit) {
+  sdb_slice text = input_of(size);
+  sdb_uuid before;
+  if (!take_id(&text, &before)) return refuse_id();
+  if (store >= module.stores_count) return answer_status(SDB_UNKNOWN_STORE);
+  if (!is_limit(limit)) return refuse_limit();
+  return answer_status(sdb_replica_older(module.replica, (uint16_t)store, before, limit));
 }
 
-/* Input: {"clientId"}. */
-static size_t decide(size_t size, sdb_status (*verb)(sdb_replica *replica, sdb_uuid client_id)) {
-  sdb_uuid client_id = sdb_read_uuid(read(size), 0, "clientId");
-  return module.reader.failed ? refuse_input() : answer_status(verb(module.replica, client_id));
-}
-
-EXPORT("retry") size_t sdb_module_retry(size_t size);
-size_t sdb_module_retry(size_t size) {
-  return decide(size, sdb_replica_retry);
-}
-
-EXPORT("discard") size_t sdb_module_discard(size_t size);
-size_t sdb_module_discard(size_t size) {
-  return decide(size, sdb_replica_discard);
+/* Retries (`again`) or discards. Input: a client id, as an id. */
+EXPORT("settle") size_t sdb_module_settle(size_t size, bool again);
+size_t sdb_module_settle(size_t size, bool again) {
+  sdb_slice text = input_of(size);
+  sdb_uuid client_id;
+  if (!take_id(&text, &client_id)) return refuse_id();
+  return answer_status(again ? sdb_replica_retry(module.replica, client_id)
+                             : sdb_replica_discard(module.replica, client_id));
 }
 
 /* Input: {"result"} or {"error"}: what the storage says of an operation. */
 EXPORT("complete") size_t sdb_module_complete(size_t size, uint32_t operation, double now);
 size_t sdb_module_complete(size_t size, uint32_t operation, double now) {
-  bool known = sdb_wasm_complete(module.replica, read(size), operation, milliseconds(now));
-  if (module.reader.json.memory.capacity > BYTES_KEPT) sdb_json_free(&module.reader.json);
-  return known ? 0 : refuse(SDB_CONFLICT, "this operation is not the oldest", NULL);
+  if (sdb_wasm_complete(module.replica, input_of(size), operation, milliseconds(now))) return 0;
+  return refuse(SDB_CONFLICT, "this operation is not the oldest", NULL);
 }
 
 /* ---- what is given out ---- */
@@ -271,15 +270,18 @@ size_t sdb_module_complete(size_t size, uint32_t operation, double now) {
 static void write_status(const char *type) {
   static const char *const PHASES[] = {
       "offline", "connecting", "catching_up", "live", "unauthorized", "closed"};
+  static const sdb_field_row ROWS[] = {
+      {"storesSynced", offsetof(sdb_replica_status, stores_synced), SDB_FIELD_U32},
+      {"pending", offsetof(sdb_replica_status, pending), SDB_FIELD_U32},
+      {"failed", offsetof(sdb_replica_status, failed), SDB_FIELD_U32},
+      {"closeCode", offsetof(sdb_replica_status, close_code), SDB_FIELD_U32},
+      {"eventsReceived", offsetof(sdb_replica_status, events_received), SDB_FIELD_U64},
+  };
   sdb_replica_status status;
   sdb_replica_get_status(module.replica, &status);
   if (type) sdb_write_text("type", sdb_slice_of(type));
   sdb_write_text("phase", sdb_slice_of(PHASES[status.phase - SDB_CLIENT_OFFLINE]));
-  sdb_write_number("storesSynced", status.stores_synced);
-  sdb_write_number("pending", status.pending);
-  sdb_write_number("failed", status.failed);
-  sdb_write_number("closeCode", status.close_code);
-  sdb_write_number("eventsReceived", status.events_received);
+  sdb_fields_write(SDB_FIELDS(ROWS), &status);
   sdb_write_text("problem", sdb_slice_of(status.problem));
 }
 
@@ -364,21 +366,24 @@ size_t sdb_module_status(void) {
 EXPORT("unsynced") size_t sdb_module_unsynced(bool by_name);
 size_t sdb_module_unsynced(bool by_name) {
   static const char *const ACTIONS[] = {"create", "update", "delete"};
+  static const sdb_field_row ROWS[] = {
+      {"clientId", offsetof(sdb_replica_unsynced, client_id), SDB_FIELD_UUID},
+      {"id", offsetof(sdb_replica_unsynced, id), SDB_FIELD_UUID},
+      {"object", offsetof(sdb_replica_unsynced, object), SDB_FIELD_JSON},
+      {"createdAt", offsetof(sdb_replica_unsynced, created_ms), SDB_FIELD_U64},
+  };
   const void *cursor = NULL;
   sdb_replica_unsynced push;
   begin_output();
   sdb_write_open(NULL, '[');
   while (sdb_replica_next_unsynced(module.replica, &cursor, &push)) {
     sdb_write_open(NULL, '{');
-    sdb_write_uuid("clientId", push.client_id);
     if (by_name)
       sdb_write_text("store", sdb_slice_of(sdb_store_wire_name(module.stores[push.store])));
     else
       sdb_write_number("store", push.store);
     sdb_write_text("action", sdb_slice_of(ACTIONS[push.action - SDB_ACTION_CREATE]));
-    sdb_write_uuid("id", push.id);
-    if (push.object.size > 0) sdb_write_json("object", push.object);
-    sdb_write_number("createdAt", push.created_ms);
+    sdb_fields_write(SDB_FIELDS(ROWS), &push);
     sdb_write_error("error", push.error);
     sdb_write_close('}');
   }

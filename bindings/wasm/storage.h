@@ -3,7 +3,6 @@
 #ifndef SDB_WASM_STORAGE_H
 #define SDB_WASM_STORAGE_H
 
-#include "read.h"
 #include "replica/replica.h"
 
 /* The port, which stays as it is until the next call. */
@@ -12,7 +11,6 @@ const sdb_local_port *sdb_wasm_storage(size_t stores_count, bool durable);
 /* The answer to the oldest operation: its number, and {"result":...} or {"error":"io"}. What it says
  * is not trusted: where it is not what the operation asks for, that failed with `bad_format`. False:
  * the oldest one has another number. */
-bool sdb_wasm_complete(
-    sdb_replica *replica, sdb_wasm_reader *reader, uint32_t number, uint64_t now_ms);
+bool sdb_wasm_complete(sdb_replica *replica, sdb_slice answer, uint32_t number, uint64_t now_ms);
 
 #endif

@@ -1,7 +1,7 @@
 /* bindings/wasm/write.c: see write.h. */
 #include "write.h"
+#include "fields.h"
 #include "memory.h"
-#include "json/json.h"
 
 #define OUT_BYTES_MAX ((size_t)1 << 29)
 
@@ -49,10 +49,6 @@ void sdb_write_json(const char *name, sdb_slice json) {
   sdb_buffer_append_slice(sdb_write_buffer(), json);
 }
 
-void sdb_write_flag(const char *name, bool flag) {
-  if (flag) sdb_write_json(name, sdb_slice_of("true"));
-}
-
 void sdb_write_uuid(const char *name, sdb_uuid id) {
   if (!sdb_uuid_is_nil(id)) sdb_write_uuid_or_null(name, id);
 }
@@ -77,14 +73,17 @@ void sdb_write_error(const char *name, const sdb_error *error) {
 
 void sdb_write_record(const char *name, const sdb_client_record *record) {
   static const char *const STATES[] = {"synced", "partial", "pending", "failed"};
+  static const sdb_field_row ROWS[] = {
+      {"id", offsetof(sdb_client_record, id), SDB_FIELD_UUID},
+      {"eventId", offsetof(sdb_client_record, event_id), SDB_FIELD_UUID},
+      {"clientId", offsetof(sdb_client_record, client_id), SDB_FIELD_UUID},
+      {"object", offsetof(sdb_client_record, object), SDB_FIELD_JSON},
+      {"gap", offsetof(sdb_client_record, gap), SDB_FIELD_FLAG},
+  };
   sdb_write_open(name, '{');
   if (record->state) /* none of what is gone */
     sdb_write_text("state", sdb_slice_of(STATES[record->state - SDB_RECORD_SYNCED]));
-  sdb_write_uuid("id", record->id);
-  sdb_write_uuid("eventId", record->event_id);
-  sdb_write_uuid("clientId", record->client_id);
-  if (record->object.size > 0) sdb_write_json("object", record->object);
-  sdb_write_flag("gap", record->gap);
+  sdb_fields_write(SDB_FIELDS(ROWS), record);
   sdb_write_error("error", record->error);
   sdb_write_close('}');
 }

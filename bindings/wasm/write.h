@@ -18,7 +18,6 @@ void sdb_write_text(const char *name, sdb_slice text);
 void sdb_write_number(const char *name, uint64_t number);
 /* JSON as it stands. */
 void sdb_write_json(const char *name, sdb_slice json);
-void sdb_write_flag(const char *name, bool flag);
 /* Nothing where it is nil. */
 void sdb_write_uuid(const char *name, sdb_uuid id);
 /* null where it is nil. */

@@ -161,9 +161,3 @@ double sdb_json_decimal_double(const sdb_json_decimal *decimal) {
     value = convert_exactly(decimal);
   return decimal->negative ? -value : value;
 }
-
-double sdb_json_double(const sdb_json *json, uint32_t at) {
-  SDB_ASSERT(sdb_json_at(json, at)->type == SDB_JSON_NUMBER);
-  sdb_json_decimal decimal = sdb_json_decimal_of(sdb_json_text(json, at));
-  return sdb_json_decimal_double(&decimal);
-}

@@ -173,3 +173,9 @@ bool sdb_json_number_multiple(sdb_slice text_a, sdb_slice text_b) {
     remainder = remainder * 10 % divisor;
   return remainder == 0;
 }
+
+double sdb_json_double(const sdb_json *json, uint32_t at) {
+  SDB_ASSERT(sdb_json_at(json, at)->type == SDB_JSON_NUMBER);
+  sdb_json_decimal decimal = sdb_json_decimal_of(sdb_json_text(json, at));
+  return sdb_json_decimal_double(&decimal);
+}

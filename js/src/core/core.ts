@@ -135,24 +135,50 @@ interface ModuleExports {
   readonly memory: WebAssembly.Memory;
   input(size: number): number;
   output(): number;
-  create(size: number): number;
+  add_store(
+    nameSize: number, schemaSize: number, rulesSize: number, type: number, checked: number,
+    window: number,
+  ): number;
+  create(
+    needsToken: number, startOffline: number, pushTimeoutMs: number, pendingMax: number,
+  ): number;
   attach(durable: number, now: number): void;
   opened(now: number): void;
   message(size: number, now: number): void;
-  closed(size: number, code: number, now: number): void;
+  closed(code: number, now: number): void;
   token(size: number, lifetimeMs: number, now: number): number;
   go_online(now: number): void;
   go_offline(now: number): void;
   timer(now: number): void;
   deadline(): number;
-  request(size: number, now: number, wall: number): number;
-  older(size: number): number;
-  retry(size: number): number;
-  discard(size: number): number;
+  request(
+    size: number, kind: number, tag: number, store: number, limit: number, askedBefore: number,
+    now: number, wall: number,
+  ): number;
+  older(size: number, store: number, limit: number): number;
+  settle(size: number, again: number): number;
   complete(size: number, operation: number, now: number): number;
   turn(now: number): number;
   status(): number;
   unsynced(byName: number): number;
+}
+
+const TYPES = ["event", "singular"];
+const KINDS = ["push", "update", "remove", "list", "get", "singular"];
+const EVERYTHING = 0xffffffff; // of a store's missed events
+
+interface RequestParts extends Named {
+  readonly id: string;
+  readonly before: string;
+  readonly object: string;
+  readonly limit: number;
+}
+
+/** As the module reads an id: always as many characters, blanks for none. */
+function idText(id: string = ""): string {
+  if (id !== "" && id.length !== 36)
+    throw new SyncError("invalid_argument", "an id is not a UUID");
+  return id.padEnd(36);
 }
 
 /**
@@ -181,9 +207,16 @@ export class Core {
     const exports = instance.exports as unknown as ModuleExports;
     bind(exports.memory);
     const core = new Core(exports);
-    const stores = options.stores.map(({ name, type, schema, rules, check }) =>
-      ({ name, type, schema, rules, check: !!check }));
-    core.#refuse(core.#call("create", core.#put(JSON.stringify({ ...options, stores }))));
+    options.stores.forEach(({ name, type, schema, rules, check }, i) => {
+      const json = [schema, rules].map((part) => (part === null ? "" : JSON.stringify(part)));
+      const texts = [name, ...json];
+      const sizes = texts.map((text) => encoder.encode(text).length) as [number, number, number];
+      core.#put(texts.join(""));
+      const window = options.windows?.[i] ?? EVERYTHING;
+      core.#refuse(core.#call("add_store", ...sizes, TYPES.indexOf(type) + 1, +!!check, window));
+    });
+    const { needsToken, startOffline, pushTimeoutMs = 0, pendingMax = 0 } = options;
+    core.#refuse(core.#call("create", +needsToken, +startOffline, pushTimeoutMs, pendingMax));
     return core;
   }
 
@@ -204,7 +237,8 @@ export class Core {
 
   /** It ended, or could not be made: with the close frame's words, and one for people. */
   closed(code: number, reason: string, problem: string, now: number): void {
-    this.#call("closed", this.#put(JSON.stringify({ reason, problem })), code, now);
+    this.#put([reason, problem, ""].map((text) => text.replaceAll("\0", "")).join("\0"));
+    this.#call("closed", code, now);
   }
 
   /** The application's token; `lifetimeMs` 0: not known. */
@@ -231,27 +265,31 @@ export class Core {
 
   /** Exactly one "done" follows. Throws `invalid_argument`: an id is no UUID, a limit is wrong. */
   request(request: Request, now: number, wall: number): void {
-    this.#refuse(this.#call("request", this.#put(JSON.stringify(request)), now, wall));
+    const { kind, tag, store } = request;
+    const { id, before, clientId, object, limit, askedBefore } = request as Partial<RequestParts>;
+    const size = this.#put(idText(id) + idText(before) + idText(clientId) + (object ?? ""));
+    this.#refuse(this.#call(
+      "request", size, KINDS.indexOf(kind) + 1, tag, store, limit ?? 0, +!!askedBefore, now, wall));
   }
 
   /** sdb_client_older. Throws `not_found`, `unavailable`, `invalid_argument`. */
   older(store: number, before: string | undefined, limit: number): void {
-    this.#refuse(this.#call("older", this.#put(JSON.stringify({ store, before, limit }))));
+    this.#refuse(this.#call("older", this.#put(idText(before)), store, limit));
   }
 
   /** sdb_client_retry. Throws `not_found`, `conflict`: it has not failed. */
   retry(clientId: string): void {
-    this.#refuse(this.#call("retry", this.#put(JSON.stringify({ clientId }))));
+    this.#refuse(this.#call("settle", this.#put(idText(clientId)), 1));
   }
 
   /** sdb_client_discard. Throws `not_found`. */
   discard(clientId: string): void {
-    this.#refuse(this.#call("discard", this.#put(JSON.stringify({ clientId }))));
+    this.#refuse(this.#call("settle", this.#put(idText(clientId)), 0));
   }
 
   /**
-   * What the storage says of the oldest operation under way. A result that is not what was asked for
-   * counts as `bad_format`. Throws `conflict`: another one is the oldest.
+   * What the storage says of the oldest operation under way. A result that is not what was asked
+   * for counts as `bad_format`. Throws `conflict`: another one is the oldest.
    */
   complete(operation: number, answer: OperationAnswer, now: number): void {
     this.#refuse(this.#call("complete", this.#put(JSON.stringify(answer)), operation, now));

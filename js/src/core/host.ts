@@ -40,6 +40,10 @@ export function hostOf(stores: readonly Store[]): {
     random(at: number, size: number): void {
       crypto.getRandomValues(bytesAt(at, size));
     },
+    double(negative: number, at: number, count: number, point: number): number {
+      const digits = textAt(memory, at, count + 1).replace(".", "").slice(0, count);
+      return +`${negative ? "-" : ""}.${digits}e${point}`;
+    },
     pattern_compile(at: number, size: number): number {
       try {
         patterns.set(last + 1, new RegExp(textAt(memory, at, size), "u"));

@@ -29,7 +29,8 @@ async function load(url: string): Promise<WebAssembly.Module> {
   if (!url.startsWith("file:")) return compile(await fetch(url));
   // By a name that bundlers do not follow into the page.
   const files = "node:fs/promises";
-  const { readFile } = (await import(/* @vite-ignore */ files)) as typeof import("node:fs/promises");
+  type Files = typeof import("node:fs/promises");
+  const { readFile } = (await import(/* @vite-ignore */ files)) as Files;
   return WebAssembly.compile(await readFile(new URL(url)));
 }
 
