@@ -93,13 +93,17 @@ typedef struct sdb_listen_options {
   const char *tls_cert, *tls_key; /* PEM files; none: those of sdb_server_options, if any */
   bool dev_auth; /* as in sdb_server_options, where no way of identity was set at opening: it holds
                     from then on for the database */
+  const char *pages, *pages_policy; /* likewise: the folder is read now, and served by all listeners
+                                       of the database from then on */
 } sdb_listen_options;
 
 #define SDB_LISTEN_OPTIONS_INIT                                                                    \
   { .size = sizeof(sdb_listen_options) }
 
 /* As sdb_listen, with what is this listener's own. Errors as sdb_listen's, and SDB_IO for PEM files
- * that cannot be read or do not match; SDB_INVALID_ARGUMENT: one of them alone. */
+ * that cannot be read or do not match; SDB_INVALID_ARGUMENT: one of them alone. Of pages:
+ * SDB_INVALID_ARGUMENT, SDB_LIMIT and SDB_IO as sdb_database_open's; SDB_CONFLICT: the database has
+ * some already. On an error nothing has changed. */
 SDB_API SDB_MUST_CHECK sdb_status sdb_listen_with(
     sdb_database *database, const sdb_listen_options *options, uint16_t *bound, sdb_error *error);
 

@@ -11,6 +11,7 @@
 
 typedef struct listen_arguments {
   const sdb_listen_options *options;
+  sdb_pages *pages; /* to be served; NULL: no others */
   uint16_t bound;
 } listen_arguments;
 
@@ -43,8 +44,14 @@ static void run_listen(sdb_call *call, sdb_database *database) {
   listen_arguments *arguments = call->argument;
   const sdb_listen_options *options = arguments->options;
   sdb_error error;
+  if (arguments->pages && database->pages) {
+    sdb_error_set(&error, SDB_CONFLICT, "the database serves pages already", NULL, NULL);
+    sdb_call_complete(call, SDB_CONFLICT, &error);
+    return;
+  }
   sdb_status status = sdb_net_listen_with(database->net, options->host, options->port,
       options->tls_cert, options->tls_key, &arguments->bound, &error);
+  if (status == SDB_OK && arguments->pages) database->pages = arguments->pages;
   sdb_call_complete(call, status, &error);
 }
 
@@ -60,10 +67,17 @@ sdb_status sdb_listen_with(
     sdb_database *database, const sdb_listen_options *options, uint16_t *bound, sdb_error *error) {
   sdb_status status = check_identity(database, options, error);
   if (status != SDB_OK) return status;
-  listen_arguments arguments = {options, 0};
+  listen_arguments arguments = {options, NULL, 0};
+  if (options->pages)
+    status = sdb_pages_load(
+        database->mem, options->pages, options->pages_policy, &arguments.pages, error);
+  if (status != SDB_OK) return status;
   sdb_call call = {.run = run_listen, .argument = &arguments, .error = error};
   status = sdb_call_wait(database, &call);
-  if (status != SDB_OK) return status;
+  if (status != SDB_OK) {
+    sdb_pages_free(arguments.pages);
+    return status;
+  }
   sdb_server_log(database, SDB_LOG_INFO, "listening", "listening on %s port %u", options->host,
       arguments.bound);
   if (bound) *bound = arguments.bound;

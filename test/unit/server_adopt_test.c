@@ -199,6 +199,40 @@ static void half_of_tls_or_files_that_are_not_there_are_refused(void **state) {
   assert_int_equal(sdb_listen_with(f->database, &options, NULL, &error), SDB_INVALID_ARGUMENT);
 }
 
+static int status_of(uint16_t port, const char *path) {
+  device *d = dial_device(port);
+  char request[256];
+  int size = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+  send_bytes(d, request, (size_t)size);
+  int status = receive_answer(d);
+  disconnect(d);
+  return status;
+}
+
+static void a_listener_may_bring_pages_where_there_are_none(void **state) {
+  fixture *f = *state;
+  sdb_error error;
+  char page[128];
+  snprintf(page, sizeof(page), "%s/page.html", f->folder);
+  FILE *file = fopen(page, "w");
+  fputs("<p>hi", file);
+  fclose(file);
+  uint16_t port = 0;
+  sdb_listen_options options = SDB_LISTEN_OPTIONS_INIT;
+  options.host = "127.0.0.1";
+  options.pages = "/nowhere/at/all";
+  assert_int_equal(sdb_listen_with(f->database, &options, NULL, &error), SDB_IO);
+  options.pages = f->folder;
+  options.port = f->port; /* taken */
+  assert_int_equal(sdb_listen_with(f->database, &options, NULL, &error), SDB_IO);
+  assert_int_equal(status_of(f->port, "/page.html"), 404);
+  options.port = 0;
+  assert_int_equal(sdb_listen_with(f->database, &options, &port, &error), SDB_OK);
+  assert_int_equal(status_of(port, "/page.html"), 200);
+  assert_int_equal(status_of(f->port, "/page.html"), 200);
+  assert_int_equal(sdb_listen_with(f->database, &options, &port, &error), SDB_CONFLICT);
+}
+
 /* ---- leaving ---- */
 
 static void a_database_that_drains_takes_no_pushes_and_still_does_jobs(void **state) {
@@ -249,6 +283,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(
           a_listener_may_bring_dev_auth_where_no_way_was_set, setup_without_identity, teardown),
       TEST(half_of_tls_or_files_that_are_not_there_are_refused),
+      TEST(a_listener_may_bring_pages_where_there_are_none),
       TEST(a_database_that_drains_takes_no_pushes_and_still_does_jobs),
       TEST(closing_waits_no_longer_than_told_for_devices_that_take_no_leave),
   };
