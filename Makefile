@@ -20,10 +20,11 @@ test:
 	tools/test
 
 # The simulations for some minutes, of which `make test` runs seconds: a million sessions of the
-# whole system, then devices alone.
+# whole system, then devices alone, then as many events through a subscriber in Node.
 long: build
 	build/bin/sim --storage mixed --sessions 1000000
 	SYNCDB_MODEL_RUNS=20000 build/bin/replica_model_test
+	SYNCDB_EVENTS=1000000 node --test js/test/server/memory.test.mjs
 
 # Every fault that is planted in the library has to be found by the simulation.
 faults:
