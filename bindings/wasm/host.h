@@ -25,8 +25,9 @@ SDB_WASM_IMPORT("pattern_match")
 uint32_t sdb_host_pattern_match(uint32_t pattern, const char *text, size_t size);
 SDB_WASM_IMPORT("pattern_release") void sdb_host_pattern_release(uint32_t pattern);
 
-/* Asks a store's rule in JavaScript. 1: yes; 0: refused, with at most 255 bytes of UTF-8 written to
- * each of `message` and `path`, which are zeroed. `size` 0: there is no object. */
+/* Asks a store's rule in JavaScript. 1: yes; 0: refused, 2: refused as a schema does, with at most
+ * 255 bytes of UTF-8 written to each of `message` and `path`, which are zeroed. `size` 0: there is
+ * no object. */
 SDB_WASM_IMPORT("validate")
 uint32_t sdb_host_validate(
     uint32_t store, uint32_t action, const char *object, size_t size, char *message, char *path);

@@ -48,9 +48,9 @@ static sdb_status check(
   }
   sdb_slice text = object->json ? sdb_object_text(object) : (sdb_slice){NULL, 0};
   memset(error, 0, sizeof(*error));
-  bool allowed = sdb_host_validate(
+  uint32_t said = sdb_host_validate(
       of->store, (uint32_t)action, text.data, text.size, error->message, error->path);
-  return allowed ? SDB_OK : SDB_REJECTED;
+  return said == 1 ? SDB_OK : said ? SDB_INVALID_OBJECT : SDB_REJECTED;
 }
 
 /* Has JavaScript asked too. False: no memory. */

@@ -55,9 +55,11 @@ typedef struct sdb_field {
 typedef struct sdb_object sdb_object;
 
 /* A rule: the brief's validateUpdate(action, object). `object` is the new one, of a delete the
- * object that is to go. Gives SDB_OK, or what sdb_reject gave. Must be a pure function of its
- * arguments: it is called on any of the library's threads, several at once, possibly twice for
- * one change, and must not call the library back other than through sdb_object_* and sdb_reject. */
+ * object that is to go. Gives SDB_OK, or what sdb_reject gave; or SDB_INVALID_OBJECT, with message
+ * and path put into `error`: that speaks for the schema, of what a schema cannot say. Must be a
+ * pure function of its arguments: it is called on any of the library's threads, several at once,
+ * possibly twice for one change, and must not call the library back other than through sdb_object_*
+ * and sdb_reject. */
 typedef sdb_status (*sdb_validate_update_fn)(
     void *context, sdb_action action, const sdb_object *object, sdb_error *error);
 

@@ -24,14 +24,15 @@ export interface Store<Value extends object = object, Type extends StoreType = S
   readonly rules: Rules | null;
   /**
    * What zod says of an object and JSON Schema cannot (refinements), asked after the schema: of
-   * every create and update, the server's own too. Throws, or rejects, with an error whose message
-   * says what is wrong and whose `path`, if it has one, is a JSON Pointer to it. `null`: nothing.
+   * every create and update, the server's own too. Throws, or rejects, with an error named
+   * "Refusal" whose message says what is wrong and whose `path` is a JSON Pointer to it; it refuses
+   * as `invalid_object`. `null`: nothing.
    */
   readonly refine: ((object: unknown) => void | Promise<void>) | null;
   /**
    * All that only JavaScript can check of a client's change, after schema and rules: `refine`, then
    * `validateUpdate`. `object` is the new one, of a delete the one that is to go. Throws, or
-   * rejects, as `refine` does. `null`: nothing.
+   * rejects: a "Refusal" is of `refine`, and anything else refuses as `rejected`. `null`: nothing.
    */
   readonly check: ((action: Action, object: unknown) => void | Promise<void>) | null;
   /** Never there: carries the type. */

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import * as z from "zod";
 import * as mini from "zod/mini";
+import { createClient } from "../dist/client/index.js";
 import { createStore, DefinitionError } from "../dist/index.js";
 import { moduleStore } from "../dist/module.js";
 import { FORMATS, KEYWORDS } from "../dist/schema.js";
@@ -11,6 +12,14 @@ import { check, entry, verdicts } from "./support/check.mjs";
 
 const define = (more = {}) =>
   createStore({ name: "note", type: "event", schema: { text: z.string() }, ...more });
+
+const REFINED = define({
+  schema: { inner: z.object({ text: z.string().refine((s) => s !== "no", "not that one") }) },
+  validateUpdate(_action, { inner }) {
+    if (inner.text === "never") throw new Error("it is a rule");
+    if (inner.text === "later") throw new Error("");
+  },
+});
 
 test("a store has its name, its type, and a closed JSON Schema of its shape", () => {
   const store = define();
@@ -70,6 +79,21 @@ test("a refinement refuses with its message and the path, before validateUpdate 
   store.check("delete", object("x", "no"));
   assert.deepEqual(asked, ["create", "delete"]);
   assert.throws(() => store.refine(object("x", "no")), { message: "not that one" });
+});
+
+test("a device refuses for a refinement as for the schema, for a rule as a rule", async () => {
+  const client = createClient({
+    url: "ws://127.0.0.1:9", user: "ada", storage: "memory", startOffline: true,
+    stores: [REFINED],
+  });
+  const push = (text) => client.store(REFINED).push({ inner: { text } });
+  await push("yes");
+  await assert.rejects(push("no"),
+    { code: "invalid_object", message: "not that one", path: "/inner/text" });
+  await assert.rejects(push("never"), { code: "rejected", message: "it is a rule", path: "" });
+  await assert.rejects(push("later"),
+    { code: "rejected", message: "create is not allowed in note" });
+  await client.close();
 });
 
 test("what the protocol adds to an object is none of zod's business", () => {

@@ -6,6 +6,7 @@ import test from "node:test";
 import * as z from "zod";
 import { createStore, DefinitionError } from "../dist/index.js";
 import { verdicts } from "./support/check.mjs";
+import { Device } from "./support/core.mjs";
 
 const PAGE = new URL("../../docs/stores-typescript.md", import.meta.url);
 
@@ -100,12 +101,29 @@ function refines(store, object) {
   }
 }
 
+const OBJECTS = [...VALUES.map((v) => ({ v })), {}];
+
+test("a page's core takes what the server's does, and what zod takes", async () => {
+  const stores = BECOMES.map(({ type }, i) =>
+    createStore({ name: `store${i}`, type: "event", schema: { v: type } }));
+  const device = await Device.make({ stores, startOffline: true, pendingMax: 100_000 });
+  for (const [store, { source, type }] of BECOMES.entries()) {
+    for (const object of OBJECTS) {
+      const asked = device.ask({ kind: "push", store, object: JSON.stringify(object) });
+      const takes = await asked.then(() => true, ({ code, message }) => {
+        assert.equal(code, "invalid_object", message);
+        return false;
+      });
+      assert.equal(takes, zodTakes(type, object), `${source} of ${JSON.stringify(object)}`);
+    }
+  }
+});
+
 test("core and refinements together take what zod takes", async () => {
-  const objects = [...VALUES.map((v) => ({ v })), {}];
   for (const { source, type } of BECOMES) {
     const store = storeOf(type);
-    const core = await verdicts(store, "create", objects);
-    objects.forEach((object, i) => {
+    const core = await verdicts(store, "create", OBJECTS);
+    OBJECTS.forEach((object, i) => {
       const takes = core[i] === "ok" && refines(store, object);
       const message = `${source} of ${JSON.stringify(object)}: ${core[i]}`;
       assert.equal(takes, zodTakes(type, object), message);

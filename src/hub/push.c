@@ -119,8 +119,8 @@ static sdb_status guard(sdb_op_write *write, sdb_slice current) {
   sdb_status status =
       ask_rules(op, write->action == SDB_ACTION_DELETE ? current : write->body, &error);
   if (status == SDB_OK) return op->trial ? sdb_trial_look(op, current) : SDB_OK;
-  if (status == SDB_REJECTED && !op->refusal)
-    op->refusal = sdb_mem_alloc(op->hub->mem, sizeof(error));
+  bool refused = status == SDB_REJECTED || status == SDB_INVALID_OBJECT;
+  if (refused && !op->refusal) op->refusal = sdb_mem_alloc(op->hub->mem, sizeof(error));
   if (op->refusal) *op->refusal = error;
   return status;
 }

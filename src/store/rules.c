@@ -104,14 +104,15 @@ static sdb_status ask_function(const sdb_store *store, sdb_action action, const 
   sdb_object object = {json, at};
   sdb_error given;
   sdb_error_set(&given, SDB_OK, NULL, NULL, NULL);
-  if (store->validate_update(store->context, action, &object, &given) == SDB_OK) return SDB_OK;
+  sdb_status status = store->validate_update(store->context, action, &object, &given);
+  if (status == SDB_OK) return SDB_OK;
   make_text(given.message, sizeof(given.message));
   make_text(given.path, sizeof(given.path));
   if (!given.message[0]) refuse_action(store, action, &given);
-  given.status = SDB_REJECTED;
+  given.status = status == SDB_INVALID_OBJECT ? status : SDB_REJECTED;
   given.offset = 0;
   if (error) *error = given;
-  return SDB_REJECTED;
+  return given.status;
 }
 
 sdb_status sdb_store_check_rules(const sdb_store *store, sdb_action action, const sdb_json *json,

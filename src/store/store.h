@@ -93,8 +93,8 @@ SDB_MUST_CHECK sdb_status sdb_store_check_schema(
 bool sdb_store_rule_needs_object(const sdb_store *store, sdb_action action);
 
 /* Asks the rules: the declared ones, then the function. `json` may be NULL where
- * sdb_store_rule_needs_object says false. SDB_OK; SDB_REJECTED with message (and path);
- * SDB_NO_MEMORY. Any thread. */
+ * sdb_store_rule_needs_object says false. SDB_OK; SDB_REJECTED, or SDB_INVALID_OBJECT where the
+ * function gives that, with message (and path); SDB_NO_MEMORY. Any thread. */
 SDB_MUST_CHECK sdb_status sdb_store_check_rules(
     const sdb_store *store, sdb_action action, const sdb_json *json, uint32_t at, sdb_error *error);
 

@@ -94,6 +94,11 @@ static inline sdb_status account_rule(
   (void)context;
   if (action == SDB_ACTION_UPDATE && sdb_object_is(object, "name", "nobody"))
     return sdb_reject(error, "Nobody cannot be updated to!");
+  if (action == SDB_ACTION_UPDATE && sdb_object_is(object, "name", "odd")) {
+    (void)sdb_reject(error, "An odd name.");
+    memcpy(error->path, "/name", sizeof("/name"));
+    return SDB_INVALID_OBJECT;
+  }
   return SDB_OK;
 }
 

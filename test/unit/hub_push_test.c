@@ -517,6 +517,23 @@ static void the_rule_of_a_remove_sees_the_object_that_is_to_go(void **state) {
   harness_free(h);
 }
 
+static void a_rule_that_speaks_for_the_schema_is_answered_so(void **state) {
+  (void)state;
+  harness *h = harness_make();
+  device *d = device_ready(h, "ada");
+  say(d, "{\"type\":\"update\",\"data\":{\"store\":\"account\",\"object\":{\"name\":\"Ada\"}}}");
+  say(d, "{\"type\":\"update\",\"data\":{\"store\":\"account\",\"object\":{\"name\":\"odd\"}}}");
+  settle(h);
+  take(d, "update");
+  json_t *error = take_error(d, "invalid_object");
+  assert_string_equal(text_of(error, "message"), "An odd name.");
+  assert_string_equal(text_of(error, "path"), "/name");
+  sdb_hub_stats stats;
+  sdb_hub_stats_get(h->hub, &stats);
+  assert_int_equal(stats.pushes_invalid, 1);
+  harness_free(h);
+}
+
 /* ---- exactly once ---- */
 
 static void a_push_that_was_stored_before_is_sent_again_to_that_device_only(void **state) {
@@ -939,6 +956,7 @@ int main(void) {
       cmocka_unit_test(a_singular_object_is_removed_by_its_current_id_only),
       cmocka_unit_test(only_create_and_delete_are_allowed_in_the_briefs_store),
       cmocka_unit_test(the_rule_of_a_remove_sees_the_object_that_is_to_go),
+      cmocka_unit_test(a_rule_that_speaks_for_the_schema_is_answered_so),
       cmocka_unit_test(a_push_that_was_stored_before_is_sent_again_to_that_device_only),
       cmocka_unit_test(two_pushes_of_one_client_id_on_their_way_are_stored_once),
       cmocka_unit_test(a_client_id_used_again_with_another_object_gives_the_first),

@@ -169,6 +169,23 @@ static void any_status_of_a_function_but_ok_is_a_refusal(void **state) {
       sdb_store_check(f->store, SDB_ACTION_CREATE, sdb_slice_of(USER_SAYS), NULL), SDB_REJECTED);
 }
 
+static sdb_status refuse_as_a_schema(
+    void *context, sdb_action action, const sdb_object *object, sdb_error *error) {
+  (void)context;
+  (void)object;
+  (void)sdb_reject(error, "/content is no palindrome");
+  memcpy(error->path, "/content", sizeof("/content"));
+  return action == SDB_ACTION_CREATE ? SDB_INVALID_OBJECT : SDB_REJECTED;
+}
+
+static void a_function_may_speak_for_the_schema(void **state) {
+  fixture *f = *state;
+  define(f, NULL, refuse_as_a_schema, NULL);
+  assert_verdict(f->store, SDB_ACTION_CREATE, sdb_slice_of(USER_SAYS), SDB_INVALID_OBJECT,
+      "/content", "/content is no palindrome");
+  refuse(f, SDB_ACTION_UPDATE, USER_SAYS, "/content", "/content is no palindrome");
+}
+
 static void a_function_may_refuse_without_a_place_for_its_message(void **state) {
   (void)state;
   assert_int_equal(sdb_reject(NULL, "n\xE9gatif"), SDB_REJECTED);
@@ -314,6 +331,7 @@ int main(void) {
       TEST(a_function_refuses_with_its_own_message),
       TEST(the_function_is_asked_only_where_declared_rules_allow),
       TEST(any_status_of_a_function_but_ok_is_a_refusal),
+      TEST(a_function_may_speak_for_the_schema),
       TEST(a_function_may_refuse_without_a_place_for_its_message),
       TEST(a_message_that_is_not_utf_8_is_made_so),
       TEST(rules_that_are_not_understood_are_refused),

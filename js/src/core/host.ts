@@ -26,6 +26,15 @@ function wordsOf(thrown: unknown): [message: string, path: string] {
   }
 }
 
+/** Whether it was thrown by what a schema cannot say (`refine`), and not by a rule. */
+function isOfSchema(thrown: unknown): boolean {
+  try {
+    return (thrown as Error).name === "Refusal";
+  } catch {
+    return false;
+  }
+}
+
 /** The imports of one instance, and the call that gives them its memory once there is one. */
 export function hostOf(stores: readonly Store[]): {
   imports: WebAssembly.ModuleImports;
@@ -75,7 +84,7 @@ export function hostOf(stores: readonly Store[]): {
       } catch (thrown) {
         const words = wordsOf(thrown);
         [message, path].forEach((to, i) => encoder.encodeInto(words[i]!, bytesAt(to, TEXT_MAX)));
-        return 0;
+        return isOfSchema(thrown) ? 2 : 0;
       }
     },
   };
