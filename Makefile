@@ -8,11 +8,12 @@ build/build.ninja: CMakeLists.txt CMakePresets.json
 	tools/setup run
 	cmake --preset release
 
-# Sets up, builds and starts the example on 127.0.0.1:8080.
+# Sets up, builds and starts the example on 127.0.0.1:8080: a server, and a page to open.
 run:
 	tools/setup run
 	cmake --preset release
 	cmake --build --preset release --target chat chat_terminal syncdb_cli
+	examples/chat/web/build || echo "the chat goes without its page" >&2
 	examples/chat/run
 
 # Sets up, then everything that has to hold before a change lands. Some ten minutes on two cores.

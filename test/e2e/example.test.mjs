@@ -1,10 +1,12 @@
 // examples/chat: an application on the public headers, whose answers are written word by word.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { connect, connectSynced } from './support/client.mjs';
 import { startCommand } from './support/command.mjs';
-import { binaries, startProgram, temporaryFolder } from './support/server.mjs';
+import { binaries, run, startProgram, temporaryFolder } from './support/server.mjs';
 
 const ALL = ['chatMessage', 'account'];
 const ANSWER =
@@ -139,4 +141,13 @@ test('the line of the welcome can be pasted again, and is stored again', async (
   }
   assert.equal(ids.size, 2);
   assert.doesNotMatch(chat.log, /listening/);
+});
+
+test("the page's types are those of the C file that the server is compiled from", async (t) => {
+  const written = path.join(temporaryFolder(t), 'stores.ts');
+  const page = fileURLToPath(new URL('../../examples/chat/web', import.meta.url));
+  const { code, stderr } = await run([written], '', path.join(page, 'types'));
+  assert.equal(code, 0, stderr);
+  const kept = readFileSync(path.join(page, 'src/stores.ts'), 'utf8');
+  assert.equal(kept, readFileSync(written, 'utf8'), 'run examples/chat/web/types');
 });
