@@ -10,8 +10,8 @@ interface AnnouncerProps {
 }
 
 /**
- * Says to a screen reader what comes: an answer once, when it is whole, not with each word, and what
- * failed. Nothing of what was there when the page opened.
+ * Says to a screen reader what comes: an answer once, when it is whole, not with each word, and
+ * what failed. Nothing of what was there when the page opened.
  */
 export function Announcer({ records, loading }: AnnouncerProps) {
   const [words, setWords] = useState("");

@@ -4,7 +4,7 @@ import { useStatus } from "syncdb/react";
 import { CloudOffIcon, WarningIcon } from "./icons.js";
 import { useSession } from "./session.js";
 
-/** A reconnect that is over in a moment is nobody's business, and neither is one that is not kept. */
+/** A reconnect that is over in a moment is nobody's business, nor is one that does not last. */
 const SHOWN_AFTER_MS = 1500;
 const HIDDEN_AFTER_MS = 1000;
 

@@ -24,8 +24,8 @@ export function SignOutDialog({ ref, user, onSignOut }: SignOutDialogProps) {
       <form method="dialog">
         <h2 id={title}>Sign out of {user}?</h2>
         <p>
-          This device keeps a copy of the messages, for the next time. Clear it where others use this
-          browser too.
+          This device keeps a copy of the messages, for the next time. Clear it where others use
+          this browser too.
         </p>
         {unsent > 0 && <p className="dialog-warning">{unsentWarning(unsent)}</p>}
         <div className="dialog-buttons">

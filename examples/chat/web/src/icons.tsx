@@ -11,11 +11,14 @@ function Icon({ children }: { readonly children: ReactNode }) {
 
 export const Mark = () => (
   <svg className="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
-    <path d="M16 4C8.800 4 3 8.900 3 15c0 3.400 1.800 6.400 4.700 8.400L7 29l6-3.300c1 .200 2 .300 3 .300 7.200 0 13-4.900 13-11S23.200 4 16 4Z" />
+    <path
+      d="M16 4C8.8 4 3 8.9 3 15c0 3.4 1.8 6.4 4.7 8.4L7 29l6-3.3c1 .2 2 .3 3 .3
+        7.2 0 13-4.9 13-11S23.2 4 16 4Z"
+    />
     <g className="mark-dots">
-      <circle cx="10.500" cy="15" r="1.800" />
-      <circle cx="16" cy="15" r="1.800" />
-      <circle cx="21.500" cy="15" r="1.800" />
+      <circle cx="10.5" cy="15" r="1.8" />
+      <circle cx="16" cy="15" r="1.8" />
+      <circle cx="21.5" cy="15" r="1.8" />
     </g>
   </svg>
 );
@@ -40,25 +43,25 @@ export const PencilIcon = () => (
 
 export const BinIcon = () => (
   <Icon>
-    <path d="M5 7h14M10 7V5h4v2M7 7l1 12h8l1-12M10.500 11v5M13.500 11v5" />
+    <path d="M5 7h14M10 7V5h4v2M7 7l1 12h8l1-12M10.5 11v5M13.5 11v5" />
   </Icon>
 );
 
 export const ClockIcon = () => (
   <Icon>
     <circle cx="12" cy="12" r="8" />
-    <path d="M12 7.500V12l3 2" />
+    <path d="M12 7.5V12l3 2" />
   </Icon>
 );
 
 export const WarningIcon = () => (
   <Icon>
-    <path d="M12 4 3 19.500h18L12 4ZM12 10v4.500M12 17v.200" />
+    <path d="M12 4 3 19.5h18L12 4ZM12 10v4.5M12 17v.2" />
   </Icon>
 );
 
 export const CloudOffIcon = () => (
   <Icon>
-    <path d="M7 18a4 4 0 0 1-.500-7.970A6 6 0 0 1 17.700 9.600 4.300 4.300 0 0 1 17.500 18H7ZM4 4l16 16" />
+    <path d="M7 18a4 4 0 0 1-.5-8A6 6 0 0 1 17.7 9.6 4.3 4.3 0 0 1 17.5 18H7ZM4 4l16 16" />
   </Icon>
 );

@@ -1,6 +1,6 @@
 /**
- * What is shown of objects. A device shows what its server has, which may be of a newer version than
- * this page: so members are looked at before they are used.
+ * What is shown of objects. A device shows what its server has, which may be of a newer version
+ * than this page: so members are looked at before they are used.
  */
 import type { SyncObject } from "syncdb/client";
 import type { Account, ChatMessage } from "./stores.js";
