@@ -349,13 +349,13 @@ static char *text_of(napi_env env, napi_value value) {
   return text;
 }
 
-/* listen(handle, host, port, cert, key, devAuth): the port */
+/* listen(handle, host, port, cert, key, devAuth, pages): the port */
 napi_value node_js_listen(napi_env env, napi_callback_info info) {
-  napi_value arguments[6], port = NULL;
-  node_handle *handle = arguments_of(env, info, 6, arguments);
+  napi_value arguments[7], port = NULL;
+  node_handle *handle = arguments_of(env, info, 7, arguments);
   if (!handle) return NULL;
   char *host = text_of(env, arguments[1]), *cert = text_of(env, arguments[3]);
-  char *key = text_of(env, arguments[4]);
+  char *key = text_of(env, arguments[4]), *pages = text_of(env, arguments[6]);
   uint32_t wanted = 0;
   napi_get_value_uint32(env, arguments[2], &wanted);
   sdb_listen_options options = SDB_LISTEN_OPTIONS_INIT;
@@ -363,6 +363,7 @@ napi_value node_js_listen(napi_env env, napi_callback_info info) {
   options.port = (uint16_t)wanted;
   options.tls_cert = cert;
   options.tls_key = key;
+  options.pages = pages;
   napi_get_value_bool(env, arguments[5], &options.dev_auth);
   uint16_t bound = 0;
   sdb_error error = {.status = SDB_OK};
@@ -370,6 +371,7 @@ napi_value node_js_listen(napi_env env, napi_callback_info info) {
   free(host);
   free(cert);
   free(key);
+  free(pages);
   if (status != SDB_OK) return finish(env, status, &error);
   napi_create_uint32(env, bound, &port);
   return port;

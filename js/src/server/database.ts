@@ -231,17 +231,18 @@ export class Database {
   /**
    * Lets devices in, on a port of its own; may be called several times. Gives the port. Rejects
    * with `unauthorized`: there is not exactly one way of identity, or devAuth off loopback;
-   * `invalid_argument`; `io`: the port is taken, or the files of `tls` are no good; `closed`.
+   * `invalid_argument`; `io`: the port is taken, or the files of `tls` or `pages` are no good;
+   * `limit`: too many pages; `closed`.
    */
   async listen(options: ListenOptions = {}): Promise<{ readonly port: number }> {
-    const { port = 0, host = "127.0.0.1", tls, devAuth = false } = options;
+    const { port = 0, host = "127.0.0.1", tls, devAuth = false, pages = "" } = options;
     if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
       throw new SyncError("invalid_argument", "port is a whole number from 0 to 65,535");
     }
     const { cert = "", key = "" } = tls ?? {};
     const { handle } = this.#port;
     const bound = checked(() =>
-      this.#native.listen(handle, host, port, cert, key, devAuth),
+      this.#native.listen(handle, host, port, cert, key, devAuth, pages),
     );
     this.#port.holdProcess();
     return { port: bound };

@@ -83,6 +83,7 @@ export interface Native {
     cert: string,
     key: string,
     devAuth: boolean,
+    pages: string,
   ): number;
   /** The library goes on with a connected socket whose request was read; `fd` is its own then. */
   adopt(handle: NativeHandle, fd: number, head: Buffer, rest: Buffer, remote: string): void;

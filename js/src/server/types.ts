@@ -157,8 +157,10 @@ export interface ListenOptions {
   readonly host?: string;
   /** Paths of PEM files. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** `?user=NAME` is believed: for trying out, on loopback only. */
+  /** As in `DatabaseOptions`, where no way of identity was set there. */
   readonly devAuth?: boolean;
+  /** As in `DatabaseOptions`, where none were set there: served by all ports from then on. */
+  readonly pages?: string;
 }
 
 /** Options of `Database.list`. */

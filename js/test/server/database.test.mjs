@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import {
   account, chatMessage, cleanup, createDatabase, createStore, hello, note, open, serve, stores,
   temporaryFolder, test, z,
@@ -180,7 +181,12 @@ test("listening needs one way of identity, and a free port", async (t) => {
     db.listen({ devAuth: true, tls: { cert: "/no/cert.pem", key: "/no/key.pem" } }),
     code("io"),
   );
-  const { port } = await db.listen({ devAuth: true });
+  const pages = temporaryFolder(t);
+  writeFileSync(`${pages}/index.html`, "<!doctype html><title>a page</title>");
+  await assert.rejects(db.listen({ devAuth: true, pages: "/no/such/folder" }), code("io"));
+  const { port } = await db.listen({ devAuth: true, pages });
+  const page = await fetch(`http://127.0.0.1:${port}/`);
+  assert.match(await page.text(), /a page/);
   assert.equal(await (await fetch(`http://127.0.0.1:${port}/healthz`)).text(), "ok\n");
 });
 
