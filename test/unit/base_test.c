@@ -1,8 +1,9 @@
-/* base_test.c: UUIDs, seqs, buffers, arenas, and the text of errors. */
+/* base_test.c: UUIDs, seqs, buffers, arenas, tickets, and the text of errors. */
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/seq.h"
+#include "base/tickets.h"
 #include "failing_memory.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -485,6 +486,67 @@ static void every_status_has_its_name(void **state) {
   assert_string_equal(sdb_status_text((sdb_status)-999), "unknown status");
 }
 
+/* ---- tickets ---- */
+
+static void a_ticket_gives_its_thing_until_it_is_taken_back(void **state) {
+  (void)state;
+  sdb_tickets tickets;
+  failing_memory memory;
+  failing_memory_init(&memory, 0);
+  sdb_tickets_init(&tickets, &memory.mem);
+  int things[100];
+  uint64_t given[100];
+  for (int i = 0; i < 100; i++) {
+    given[i] = sdb_tickets_add(&tickets, &things[i]);
+    assert_true(given[i] > 0 && given[i] < (uint64_t)1 << SDB_TICKET_BITS);
+  }
+  for (int i = 0; i < 100; i++)
+    assert_ptr_equal(sdb_tickets_get(&tickets, given[i]), &things[i]);
+  assert_ptr_equal(sdb_tickets_take(&tickets, given[7]), &things[7]);
+  assert_null(sdb_tickets_take(&tickets, given[7]));
+  assert_null(sdb_tickets_get(&tickets, given[7]));
+  assert_ptr_equal(sdb_tickets_get(&tickets, given[8]), &things[8]);
+  sdb_tickets_free(&tickets);
+  assert_null(sdb_tickets_get(&tickets, given[8]));
+  assert_int_equal(memory.live, 0);
+}
+
+static void an_old_ticket_of_a_place_is_not_taken_for_the_new_one(void **state) {
+  (void)state;
+  sdb_tickets tickets;
+  failing_memory memory;
+  failing_memory_init(&memory, 0);
+  sdb_tickets_init(&tickets, &memory.mem);
+  int thing;
+  uint64_t old = sdb_tickets_add(&tickets, &thing);
+  for (int i = 0; i < 1000; i++) {
+    assert_non_null(sdb_tickets_take(&tickets, old));
+    uint64_t next = sdb_tickets_add(&tickets, &thing);
+    assert_int_not_equal(next, old);
+    assert_null(sdb_tickets_get(&tickets, old));
+    old = next;
+  }
+  const uint64_t never[] = {0, 1, 1 << 24, UINT64_MAX, old | (uint64_t)1 << SDB_TICKET_BITS};
+  for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+    assert_null(sdb_tickets_take(&tickets, never[i]));
+  sdb_tickets_free(&tickets);
+}
+
+static void without_memory_there_is_no_ticket_and_the_others_stay(void **state) {
+  (void)state;
+  sdb_tickets tickets;
+  failing_memory memory;
+  failing_memory_init(&memory, 2); /* the second allocation fails */
+  sdb_tickets_init(&tickets, &memory.mem);
+  int thing;
+  uint64_t first = sdb_tickets_add(&tickets, &thing), last = first;
+  for (int i = 0; i < 100 && last != 0; i++)
+    last = sdb_tickets_add(&tickets, &thing);
+  assert_int_equal(last, 0);
+  assert_ptr_equal(sdb_tickets_get(&tickets, first), &thing);
+  sdb_tickets_free(&tickets);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_uuid_is_read_byte_by_byte),
@@ -527,6 +589,9 @@ int main(void) {
       cmocka_unit_test(an_error_that_nobody_wants_gives_its_status),
       cmocka_unit_test(a_long_message_is_cut_at_a_character),
       cmocka_unit_test(every_status_has_its_name),
+      cmocka_unit_test(a_ticket_gives_its_thing_until_it_is_taken_back),
+      cmocka_unit_test(an_old_ticket_of_a_place_is_not_taken_for_the_new_one),
+      cmocka_unit_test(without_memory_there_is_no_ticket_and_the_others_stay),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
