@@ -77,6 +77,102 @@ static void the_answer_to_a_push_sent_again_moves_no_range(void **state) {
   assert_in_step(other);
 }
 
+/* ---- asked for twice under one client id ---- */
+
+static const sdb_uuid GIVEN = {{0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x47, 0x88, 0x99, [15] = 1}};
+
+static sdb_replica_request given_note(bool asked_before) {
+  return (sdb_replica_request){.kind = SDB_REPLICA_PUSH,
+      .store = NOTE,
+      .object = sdb_slice_of("{\"text\":\"given\"}"),
+      .client_id = GIVEN,
+      .asked_before = asked_before};
+}
+
+static void a_push_that_is_asked_for_twice_is_made_once(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(phone_ask(p, given_note(i > 0)), SDB_OK);
+    assert_true(sdb_uuid_equal(p->client_id, GIVEN));
+  }
+  assert_int_equal(phone_status(p).pending, 1);
+  settle_world(w);
+  /* It was seen back meanwhile. */
+  assert_int_equal(phone_ask(p, given_note(true)), SDB_OK);
+  assert_int_equal(phone_status(p).pending, 0);
+  settle_world(w);
+  assert_int_equal(notes_on_server(w, "ada"), 1);
+  assert_in_step(p);
+}
+
+static void changes_too_are_made_once_under_their_client_id(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  phone_note(p, "one");
+  settle_world(w);
+  sdb_replica_request update = {.kind = SDB_REPLICA_UPDATE,
+      .store = NOTE,
+      .id = the_shown(p)->id,
+      .object = sdb_slice_of("{\"text\":\"two\"}"),
+      .client_id = GIVEN};
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(phone_ask(p, update), SDB_OK);
+  assert_int_equal(phone_status(p).pending, 1);
+  sdb_replica_request account = {.kind = SDB_REPLICA_PUSH,
+      .store = ACCOUNT,
+      .object = sdb_slice_of("{\"name\":\"Ada\"}"),
+      .client_id = {{[6] = 0x40, [15] = 2}}};
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(phone_ask(p, account), SDB_OK);
+  assert_int_equal(phone_status(p).pending, 2);
+  settle_world(w);
+  assert_in_step(p);
+}
+
+/* A tab asks a new leader for what the one before it has sent already. */
+static void a_push_that_another_replica_sent_is_one_object_and_loses_no_event(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada"), *other = phone_new(w, "ada"), *next = phone_new(w, "ada");
+  settle_world(w);
+  assert_int_equal(phone_ask(p, given_note(false)), SDB_OK);
+  settle_world(w);
+  line_cut(next, false);
+  for (int i = 0; i < 100; i++) { /* what is above it, and is missed */
+    char text[32];
+    snprintf(text, sizeof(text), "other%d", i);
+    phone_note(other, text);
+    settle_world(w);
+  }
+  assert_int_equal(phone_ask(next, given_note(true)), SDB_OK);
+  until_live(w);
+  assert_int_equal(notes_on_server(w, "ada"), 101);
+  assert_in_step(next);
+  assert_in_step(other);
+}
+
+static void what_another_replica_may_have_sent_is_not_changed_in_place(void **state) {
+  world *w = *state;
+  phone *p = phone_new_stopped(w, "ada");
+  p->offline = true;
+  phone_start(p);
+  settle_world(w);
+  assert_int_equal(phone_ask(p, given_note(true)), SDB_OK);
+  assert_int_equal(phone_update(p, NOTE, GIVEN, "{\"text\":\"final\"}"), SDB_OK);
+  assert_int_equal(phone_status(p).pending, 2);
+}
+
+static void a_client_id_that_is_none_is_refused(void **state) {
+  world *w = *state;
+  phone *p = phone_new(w, "ada");
+  sdb_replica_request request = given_note(false);
+  request.client_id.bytes[6] = 0x70; /* version 7: an id of the server's */
+  assert_int_equal(phone_ask(p, request), SDB_INVALID_ARGUMENT);
+  assert_int_equal(phone_status(p).pending, 0);
+}
+
+/* ---- kept and sent ---- */
+
 static void unsynced_pushes_outlive_the_process_and_are_sent_in_their_order(void **state) {
   world *w = *state;
   phone *p = phone_new_stopped(w, "ada");
@@ -797,6 +893,11 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(a_push_whose_echo_was_lost_is_one_object_and_no_error),
       TEST(the_answer_to_a_push_sent_again_moves_no_range),
+      TEST(a_push_that_is_asked_for_twice_is_made_once),
+      TEST(changes_too_are_made_once_under_their_client_id),
+      TEST(a_push_that_another_replica_sent_is_one_object_and_loses_no_event),
+      TEST(what_another_replica_may_have_sent_is_not_changed_in_place),
+      TEST(a_client_id_that_is_none_is_refused),
       TEST(unsynced_pushes_outlive_the_process_and_are_sent_in_their_order),
       TEST(a_push_in_a_singular_store_is_in_memory_only),
       TEST(more_pushes_than_fit_a_window_all_arrive),

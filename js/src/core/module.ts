@@ -16,11 +16,10 @@ async function embedded(): Promise<WebAssembly.Module> {
   return WebAssembly.compile(await bytesOf(inflated));
 }
 
-/** A server that names another content type than application/wasm is no reason to fail. */
+/** A server that names another content type, or says more of it, is no reason to fail. */
 async function compile(response: Response): Promise<WebAssembly.Module> {
   if (!response.ok) throw new Error(`${response.url}: ${response.status} ${response.statusText}`);
-  const type = response.headers.get("content-type") ?? "";
-  return type.split(";")[0]!.trim().toLowerCase() === "application/wasm"
+  return response.headers.get("content-type")?.toLowerCase() === "application/wasm"
     ? WebAssembly.compileStreaming(response)
     : WebAssembly.compile(await response.arrayBuffer());
 }

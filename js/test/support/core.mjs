@@ -1,5 +1,5 @@
-// js/test/support/core.mjs: a core with a storage in memory, and a clock that the test moves: what the
-// client's engine does, without socket and timers.
+// js/test/support/core.mjs: a core with a storage in memory, and a clock that the test moves: what
+// the client's engine does, without socket and timers.
 import { readFile } from "node:fs/promises";
 import { Core } from "../../dist/core/core.js";
 import { memoryStorage } from "../../dist/storage/memory.js";
@@ -31,7 +31,7 @@ export class Device {
       { stores, needsToken: false, startOffline: false, ...options });
     device.storage = storage ?? memoryStorage(stores);
     device.core.attach(device.storage.durable, device.now);
-    await device.settle();
+    device.outputs = await device.settle();
     return device;
   }
 
@@ -84,8 +84,8 @@ export class Device {
   }
 
   async push(object, rest = {}) {
-    const done = await this.ask({ kind: "push", store: 0, object: JSON.stringify(object), ...rest });
-    return done.clientId;
+    const request = { kind: "push", store: 0, object: JSON.stringify(object), ...rest };
+    return (await this.ask(request)).clientId;
   }
 
   async list(store = 0) {
@@ -95,12 +95,14 @@ export class Device {
   /** Connects; gives the hello. The server greets. */
   async connect(greeting = {}) {
     this.core.opened(this.now);
-    const [send] = await this.see("send");
+    const outputs = await this.settle();
+    const hello = outputs.find(({ type }) => type === "send");
+    this.outputs = outputs.filter((output) => output !== hello);
     const stores = { chatMessage: { head: null }, account: { head: null }, ...greeting };
     const data = { protocol: 1, database: DATABASE, time: this.wall, stores };
     this.hear({ type: "server_hello", data });
-    this.outputs.push(...(await this.settle()));
-    return JSON.parse(send.text);
+    this.outputs = await this.settle();
+    return JSON.parse(hello.text);
   }
 
   hear(said) {
