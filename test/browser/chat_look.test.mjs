@@ -135,7 +135,8 @@ test('the keyboard reaches everything, in the order of the page', async (t) => {
 
   await page.keyboard.press('Shift+Tab');
   const remove = page.getByRole('button', { name: 'Delete this message' });
-  assert.equal(await remove.evaluate((e) => getComputedStyle(e).opacity), '1');
+  const opacity = () => remove.evaluate((e) => getComputedStyle(e).opacity);
+  await until(async () => (await opacity()) === '1', 'a button that can be seen');
   await page.keyboard.press('Enter');
   await message(page, 'hi').waitFor({ state: 'detached' });
   assert.ok(await field.evaluate((e) => e.matches(':focus')), 'the focus is not lost');

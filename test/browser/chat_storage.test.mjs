@@ -122,7 +122,10 @@ test('a browser that is killed comes back with what was written', async (t) => {
   const page = await openChat(first, server, 'ada', null);
   await say(page, 'kept over everything');
   await message(page, 'kept over everything', 'pending').waitFor();
-  await first.close();
+  const closed = new Promise((resolve) => first.once('close', resolve));
+  const session = await first.newCDPSession(page);
+  session.send('Browser.crash').catch(() => {}); // it cannot answer
+  await closed;
   const second = await startProfile(t, `${folder}/profile`);
   const again = await openChat(second, server);
   await untilShown(again, 'kept over everything');
