@@ -45,6 +45,7 @@ class TabClient implements Client {
   #me = newClientId();
   #tokens: Tokens;
   #tabs: Tabs | undefined;
+  #module: Promise<WebAssembly.Module> | undefined;
   /** By the stores' numbers. */
   #handles: readonly Handle[];
 
@@ -151,16 +152,17 @@ class TabClient implements Client {
   }
 
   #open({ url, open, isShared, windows }: Settings, name: string): Tabs {
-    const { stores, wasm, token, webSocket: make = webSocket, ...rest } = this.options;
+    const { stores, token, webSocket: make = webSocket, ...rest } = this.options;
     if (!make) throw new SyncError("invalid_argument", "webSocket: there is none here");
     return new Tabs({
       name, stores, open, isShared, me: this.#me,
       isWaiting: () => this.#asks.size > 0,
       take: (items) => this.#take(items),
+      prepare: () => void this.#load().catch(() => {}),
       engine: (more) =>
         new Engine({
           ...more, name, url, webSocket: make,
-          module: () => loadModule(wasm),
+          module: () => this.#load(),
           token: (refused) => this.#tokens.next(refused),
           core: {
             stores, windows, needsToken: token !== undefined, startOffline: this.#now.paused,
@@ -169,6 +171,13 @@ class TabClient implements Client {
           },
         }),
     });
+  }
+
+  #load(): Promise<WebAssembly.Module> {
+    return (this.#module ??= loadModule(this.options.wasm).catch((error: unknown) => {
+      this.#module = undefined;
+      throw error;
+    }));
   }
 
   async #close(): Promise<void> {

@@ -45,6 +45,8 @@ export interface EngineOptions {
   readonly open: StorageFactory | undefined;
   /** What is to be said of that, or "". */
   readonly problem: string;
+  /** It goes on in memory where the storage does not open in this time; `undefined`: it waits. */
+  readonly patienceMs: number | undefined;
   /** `undefined`: there is no other. */
   readonly token: (refused: boolean) => Promise<string | undefined>;
   /** Must not throw. May ask. */
@@ -132,19 +134,22 @@ export class Engine {
     this.#keeper.use(open);
   }
 
-  /** Ends it at once; resolves when the storage is free. What was answered is stored. */
-  async close(): Promise<void> {
+  /**
+   * Ends it; resolves when the storage is free. What was answered is stored; what is under way is
+   * waited for, or, `now`, given up.
+   */
+  async close(now: boolean): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#dropCore();
-    await this.#keeper.close();
+    await this.#keeper.close(now);
   }
 
   // ---- beginning, and beginning anew
 
   async #start(): Promise<void> {
     await this.#make();
-    if (!this.#closed) await this.#keeper.start(this.o.open, this.o.problem);
+    if (!this.#closed) await this.#keeper.start(this.o.open, this.o.problem, this.o.patienceMs);
   }
 
   async #rebuild(): Promise<void> {

@@ -17,6 +17,8 @@ const RETRY_MAX_MS = 30000;
 const STABLE_MS = 60000; // a storage in use for so long lets that begin anew
 const AGAIN_MS = 1000;
 
+export const ONLY_IN_MEMORY = "only in memory: ";
+
 /** What is told to who has the core. Must not throw. */
 export interface KeeperOwner {
   /** The core is to begin with the storage that there is now. */
@@ -77,11 +79,28 @@ export class Keeper {
     return Math.min(this.#retryAt, this.#againAt);
   }
 
-  /** Has the core attached: to what `open` gives, or to memory, by choice or for now. */
-  async start(open: StorageFactory | undefined, problem: string): Promise<void> {
+  /**
+   * Has the core attached: to what `open` gives, or to memory: by choice, or because it fails, or
+   * does not open within `patienceMs`; then it is changed to when it does.
+   */
+  async start(
+    open: StorageFactory | undefined, problem: string, patienceMs: number | undefined,
+  ): Promise<void> {
     this.problem = problem;
     this.#open = open;
-    if (!open || !(await this.#tryOpen())) this.reattach();
+    let isAttached = false;
+    const useMemory = (): void => {
+      if (!isAttached && !this.#closed) this.reattach();
+      isAttached = true;
+    };
+    if (!open) return useMemory();
+    const timer = patienceMs && setTimeout(() => {
+      this.problem = `${ONLY_IN_MEMORY}it does not open`;
+      useMemory();
+    }, patienceMs);
+    const isOpen = await this.#tryOpen();
+    clearTimeout(timer);
+    if (!isOpen) useMemory();
   }
 
   /** From memory to what `open` gives, now or as soon as it can be. */
@@ -117,9 +136,10 @@ export class Keeper {
     if (this.#retryAt <= now) void this.#tryOpen();
   }
 
-  /** Waits for what is under way. */
-  async close(): Promise<void> {
+  /** Waits for what is under way, or, `now`, gives it up. */
+  async close(now: boolean): Promise<void> {
     this.#closed = true;
+    if (now) this.#storage.abandon?.();
     this.#retryAt = this.#againAt = Infinity;
     await this.#working;
     if (this.durable) await this.#storage.sync().catch(() => {});
@@ -207,7 +227,7 @@ export class Keeper {
   #retryLater(why: string): void {
     this.#retryAfter = Math.min(this.#retryAfter * 2 || RETRY_FIRST_MS, RETRY_MAX_MS);
     this.#retryAt = this.#open ? performance.now() + this.#retryAfter : Infinity;
-    this.problem = `only in memory: ${why}`;
+    this.problem = ONLY_IN_MEMORY + why;
     this.owner.changed();
   }
 }

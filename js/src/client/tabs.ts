@@ -16,13 +16,18 @@ import type { Store } from "../store.js";
 import type { Ask, Item } from "./ask.js";
 import type { Engine, EngineOptions } from "./engine.js";
 import { messageOf } from "./error.js";
+import { ONLY_IN_MEMORY } from "./keeper.js";
 import { watchPage } from "./page.js";
 
 const VERSION = "1"; // of what tabs say to each other
-const PING_MS = 500;
-const PATIENCE_MS = 1000; // without an answer: the leader is taken for frozen
-const STEAL_SPREAD_MS = 150;
-const OTHER_VERSION = "only in memory: another version of this page is open in another tab";
+/* A leader that stands still is replaced within 2 s: the sum of these, and of two ticks. */
+const TICK_MS = 100;
+const PING_MS = 400;
+const PATIENCE_MS = 800; // without an answer
+const STEAL_SPREAD_MS = 100;
+const OPEN_PATIENCE_MS = 300; // what it had begun may hold up who takes over
+const STOOD_STILL_MS = 2000; // this page itself, between two ticks
+const OTHER_VERSION = `${ONLY_IN_MEMORY}another version of this page is open in another tab`;
 
 export interface TabsOptions {
   /** Of the user's database: lock and channel have it too. */
@@ -35,7 +40,9 @@ export interface TabsOptions {
   /** Somebody waits for an answer. */
   isWaiting(): boolean;
   take(items: readonly Item[]): void;
-  engine(more: Pick<EngineOptions, "open" | "problem" | "emit" | "fenced">): Engine;
+  /** An engine may be needed soon. */
+  prepare(): void;
+  engine(more: Pick<EngineOptions, "open" | "problem" | "patienceMs" | "emit" | "fenced">): Engine;
 }
 
 /** Of a leader: that it is there; with `items`, its news, of which `seq` is the number. */
@@ -87,6 +94,7 @@ export class Tabs {
   /** Since when the leader owes an answer; 0: it does not. */
   #since = 0;
   #tickedAt = 0;
+  #pingedAt = 0;
   #unwatch: () => void;
 
   constructor(private readonly o: TabsOptions) {
@@ -131,7 +139,7 @@ export class Tabs {
     if (this.#channel) return;
     this.#channel = new BroadcastChannel(this.o.name);
     this.#channel.onmessage = ({ data }) => this.#hear(data as Message);
-    this.#timer = setInterval(() => this.#tick(), PING_MS);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#follow();
   }
 
@@ -143,13 +151,13 @@ export class Tabs {
     this.#request?.abort();
     this.#request = undefined;
     if (now) this.#release?.();
-    await this.#drop();
+    await this.#drop(now);
     this.#release?.();
   }
 
   #follow(): void {
     this.#since = this.#tickedAt = performance.now();
-    this.#say({ type: "ping" });
+    this.#ping();
     this.#askForLock(false);
   }
 
@@ -174,10 +182,11 @@ export class Tabs {
   /** Ends when the lock is to be let go. */
   #lead(): Promise<void> {
     const held = new Promise<void>((resolve) => (this.#release = resolve));
+    const patienceMs = this.#term ? OPEN_PATIENCE_MS : undefined;
     this.#term = Math.max(Date.now(), this.#term + 1);
     this.#seq = this.#since = 0;
     if (this.#engine) this.#engine.use(this.o.open!);
-    else this.#start(this.o.open, "");
+    else this.#start(this.o.open, "", patienceMs);
     this.#isApart = false;
     this.#sayHere();
     return held;
@@ -186,17 +195,18 @@ export class Tabs {
   /** The lock was stolen, or the storage is another leader's. */
   #yield(): void {
     if (!this.#channel) return;
-    void this.#drop();
+    void this.#drop(true);
     this.#release?.();
     this.#follow();
   }
 
   // ---- the engine
 
-  #start(open: StorageFactory | undefined, problem: string): void {
+  #start(open: StorageFactory | undefined, problem: string, patienceMs?: number): void {
     const engine: Engine = this.o.engine({
       open,
       problem,
+      patienceMs,
       emit: (items) => engine === this.#engine && this.#tell(items),
       fenced: () => engine === this.#engine && this.#yield(),
     });
@@ -208,11 +218,11 @@ export class Tabs {
     this.#start(open, problem);
   }
 
-  async #drop(): Promise<void> {
+  async #drop(now: boolean): Promise<void> {
     const engine = this.#engine;
     this.#engine = undefined;
     this.#begun = this.#isFollowed = this.#isApart = false;
-    await engine?.close();
+    await engine?.close(now);
   }
 
   /** Tells all tabs, this one last: what it asks then comes after. */
@@ -273,7 +283,8 @@ export class Tabs {
     if (this.#engine) this.#yield();
     if (term > this.#term) {
       this.#isJoined = false;
-      this.#say({ type: "ping" });
+      this.#ping();
+      this.o.prepare();
     }
     const isMissed = seq !== this.#seq + (items ? 1 : 0);
     this.#term = term;
@@ -290,14 +301,20 @@ export class Tabs {
 
   #tick(): void {
     const now = performance.now();
-    const stoodStill = now - this.#tickedAt > 2 * PING_MS + PATIENCE_MS;
+    const stoodStill = now - this.#tickedAt > STOOD_STILL_MS;
     this.#tickedAt = now;
     if (this.#engine || !this.#channel) return;
     if (stoodStill) this.#since = 0;
     if (this.#since && now - this.#since >= PATIENCE_MS) return this.#steal();
+    if (now - this.#pingedAt < PING_MS) return;
     const isSeen = globalThis.document?.visibilityState !== "hidden";
     if (!this.#since && !isSeen && !this.o.isWaiting()) return;
     this.#since ||= now;
+    this.#ping();
+  }
+
+  #ping(): void {
+    this.#pingedAt = performance.now();
     this.#say({ type: "ping" });
   }
 

@@ -83,6 +83,11 @@ export interface DeviceStorage {
   object(store: number, id: string | undefined): Promise<StoredRecord | undefined>;
   sync(): Promise<void>;
   close(): Promise<void>;
+  /**
+   * Closes it at once, and gives up what is under way: the page may stand still from now on, and
+   * what it had begun would keep others waiting.
+   */
+  abandon?(): void;
 }
 
 /** Why an operation failed; anything else that is thrown counts as "io". */

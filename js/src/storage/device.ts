@@ -56,4 +56,8 @@ export class TableStorage implements DeviceStorage {
   close(): Promise<void> {
     return this.tables.close();
   }
+
+  abandon(): void {
+    this.tables.abandon?.();
+  }
 }

@@ -29,6 +29,8 @@ const GETS_MAX = 8;
 /** Other objects between those of a commit that such a list may have. */
 const LIST_SLACK = 64;
 
+const LEFT = new StorageError("io", "the local database was let go of");
+
 /** The keys of a store; with `before`, of ids below it. Arrays come after all strings. */
 function rangeOf(store: string, before?: string): IDBKeyRange {
   return IDBKeyRange.bound([store], [store, before ?? []], true, true);
@@ -53,6 +55,15 @@ function failed(error: unknown): StorageError {
     return new StorageError("bad_format", "the local database is of a newer version of the page");
   }
   return new StorageError("io", `IndexedDB: ${name}: ${message}`);
+}
+
+/** Nothing where it is through. */
+function abort(transaction: IDBTransaction | undefined): void {
+  try {
+    transaction?.abort();
+  } catch {
+    // it was
+  }
 }
 
 /** Event ids by id: of all that a store holds, or of `ids`. */
@@ -120,6 +131,8 @@ class IndexedDbTables implements Tables {
   private generation = 0;
   private readonly keeps = new Set<string>();
   private readonly raw: IDBDatabase;
+  /** The last transaction, of which there is one at a time. */
+  private last: IDBTransaction | undefined;
 
   constructor(private readonly db: IDBPDatabase) {
     this.raw = unwrap(db);
@@ -132,14 +145,15 @@ class IndexedDbTables implements Tables {
   ): Promise<void> {
     try {
       const transaction = this.raw.transaction(TABLES, "readwrite", { durability });
+      this.last = transaction;
       await new Promise<void>((resolve, reject) => {
         let why: unknown;
         transaction.oncomplete = () => resolve();
-        transaction.onabort = () => reject(transaction.error ?? why);
+        transaction.onabort = () => reject(transaction.error ?? why ?? LEFT);
         work(transaction).catch((error: unknown) => {
           why = error;
           // A request that failed aborts by itself, before or after this.
-          if (!transaction.error) transaction.abort();
+          abort(transaction);
         });
       });
     } catch (error) {
@@ -213,7 +227,9 @@ class IndexedDbTables implements Tables {
     work: (transaction: IDBPTransaction<unknown, string[]>) => Promise<T>,
   ): Promise<T> {
     try {
-      return await work(this.db.transaction([...TABLES]));
+      const transaction = this.db.transaction([...TABLES]);
+      this.last = unwrap(transaction);
+      return await work(transaction);
     } catch (error) {
       throw failed(error);
     }
@@ -251,6 +267,11 @@ class IndexedDbTables implements Tables {
 
   async close(): Promise<void> {
     this.raw.close();
+  }
+
+  abandon(): void {
+    this.raw.close();
+    abort(this.last);
   }
 }
 
@@ -327,11 +348,13 @@ export async function openIndexedDB(options: StorageOptions): Promise<DeviceStor
   if ((state as string) === "gone") throw new StorageError("io", "the local database was closed");
   state = "open";
   const storage = new TableStorage(tables, stores);
-  const close = storage.close.bind(storage);
-  storage.close = () => {
-    state = "gone";
-    return close();
-  };
+  for (const end of ["close", "abandon"] as const) {
+    const original = storage[end].bind(storage);
+    storage[end] = (): never => {
+      state = "gone";
+      return original() as never;
+    };
+  }
   return storage;
 }
 

@@ -69,4 +69,6 @@ export interface Tables {
   object(store: string, id: string | undefined): Promise<StoredRecord | undefined>;
   sync(): Promise<void>;
   close(): Promise<void>;
+  /** Closes at once, and gives up what is under way. */
+  abandon?(): void;
 }
