@@ -1,5 +1,5 @@
-/* test/unit/server_close_test.c: the end of a database, in whatever it is doing then, and several of
- * them in one process.
+/* test/unit/server_close_test.c: the end of a database, in whatever it is doing then, and several
+ * of them in one process.
  */
 #include "mailbox_fixture.h"
 #include <signal.h>
