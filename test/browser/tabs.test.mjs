@@ -41,7 +41,8 @@ test.after(() => t.end());
 async function tabOf(device, server, options) {
   const page = await openPage(device, pages.url);
   await page.waitForFunction(() => window.ready);
-  const made = page.evaluate(([url, more]) => window.make('it', url, more), [urlOf(server), options]);
+  const all = [urlOf(server), options];
+  const made = page.evaluate(([url, more]) => window.make('it', url, more), all);
   await deadline(made, () => 'the client is never ready');
   return page;
 }
@@ -94,7 +95,7 @@ test('two tabs share one connection, and show the same', async (t) => {
     const texts = await page.evaluate(() => window.texts('it'));
     assert.deepEqual(texts, ['from the leader', 'from the follower']);
     const { phase, storage, problem } = await statusOf(page);
-    assert.deepEqual({ phase, storage, problem }, { phase: 'live', storage: 'durable', problem: '' });
+    assert.deepEqual([phase, storage, problem], ['live', 'durable', '']);
   }
   assert.equal((await statusOf(leader)).leader, true);
   assert.equal((await statusOf(follower)).leader, false);
@@ -111,7 +112,8 @@ test('a follower asks for all that there is to ask', async (t) => {
     const clientId = await it.notes.push({ text: 'offline' });
     const [pending] = await it.notes.pending();
     const refused = await it.notes.push({}).catch(({ name, code, path }) => ({ name, code, path }));
-    const notFound = await it.notes.retry('6e247327-fa96-45f5-b1f1-7e519a3300fc').catch((e) => e.code);
+    const nobodys = '6e247327-fa96-45f5-b1f1-7e519a3300fc';
+    const notFound = await it.notes.retry(nobodys).catch((e) => e.code);
     const exported = JSON.parse(await it.exportUnsynced()).unsynced.map((one) => one.clientId);
     const older = await it.notes.older();
     return { account: account.object.name, clientId, pending: pending.clientId, refused, notFound,

@@ -291,8 +291,7 @@ class TabClient implements Client {
     for (const ask of this.#kept.values()) this.#post({ ...ask, askedBefore: true });
     for (const [n, { ask, isView }] of asks) {
       if (isView) this.#asks.delete(n); // what is shown is read anew
-      else if (askedBefore && CHANGES.test(ask.kind)) this.#toPost.push([n, { ...ask, askedBefore }]);
-      else this.#toPost.push([n, ask]);
+      else this.#toPost.push([n, askedBefore ? { ...ask, askedBefore } : ask]);
     }
     for (const handle of this.#handles) if (handle.isShown()) this.#toList.add(handle);
   }
