@@ -1,12 +1,19 @@
 // The chat's page, served by the chat's server: what people do with it, and what they see.
 import assert from 'node:assert/strict';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { binaries, startProgram } from '../../e2e/support/server.mjs';
 import { openPage } from './browser.mjs';
 
-/** The chat's server with its page; its data is in `folder`. */
-export const startChat = (t, folder, port = 0) =>
-  startProgram(t, path.join(binaries, 'chat'), [`sqlite://${folder}/chat.sqlite`, `${port}`]);
+const here = path.dirname(fileURLToPath(import.meta.url));
+
+/** The chat's server with its page; its data is in `folder`. SYNCDB_CHAT=node: the one in Node. */
+export function startChat(t, folder, port = 0) {
+  const options = [`sqlite://${folder}/chat.sqlite`, `${port}`];
+  if (process.env.SYNCDB_CHAT !== 'node')
+    return startProgram(t, path.join(binaries, 'chat'), options);
+  return startProgram(t, process.execPath, [path.join(here, 'node_chat.mjs'), ...options]);
+}
 
 /** What goes over the page's WebSocket is at an address that ends so. */
 export const SOCKET = /\/sync\?/;
