@@ -1,7 +1,7 @@
 // The tarball, installed into an empty folder: every entry point is there, the types stand by
 // themselves, and a client of it works.
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -93,7 +93,6 @@ test("zod and react are needed only where they are used", async () => {
     for (const name of ["syncdb", "syncdb/react"])
       await import(name).catch((error) => console.log(error.code));`);
   assert.equal(text, "ERR_MODULE_NOT_FOUND\nERR_MODULE_NOT_FOUND\n");
-  assert.ok(existsSync(join(folder, "node_modules/idb")));
 });
 
 test("a client of the tarball is in step with a server, and lets its process end", async (t) => {

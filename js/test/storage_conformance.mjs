@@ -51,9 +51,11 @@ const clear = (store) => ({ kind: "clear", store });
 const forget = (store) => ({ kind: "forget", store });
 export const state = (store, head, wanted = 0, missing = []) =>
   ({ kind: "state", store, state: { head: idOf(head), wanted, missing } });
-export const database = (number) => ({ kind: "database", id: idOf(number) });
-export const pendingPut = (pending) => ({ kind: "pending_put", pending });
-export const pendingDrop = (number) => ({ kind: "pending_drop", clientId: idOf(number) });
+// The core writes a store into every change, where there is none too.
+export const database = (number) => ({ kind: "database", store: 0, id: idOf(number) });
+export const pendingPut = (pending) => ({ kind: "pending_put", store: 0, pending });
+export const pendingDrop = (number) =>
+  ({ kind: "pending_drop", store: 0, clientId: idOf(number) });
 
 /** A push to create an object in `store`. */
 export const pendingOf = (position, clientId, store, object, more = {}) => ({

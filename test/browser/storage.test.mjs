@@ -15,7 +15,8 @@ import { startTestPage } from './support/pages.mjs';
 const SOURCE = `
   import * as suite from './js/test/storage_conformance.mjs';
   import { runModel } from './js/test/storage_model.mjs';
-  import { deleteLocalData, openIndexedDB } from './js/dist/storage/indexeddb.js';
+  import { deleteLocalData } from './js/dist/client/local_data.js';
+  import { openIndexedDB } from './js/dist/storage/indexeddb.js';
   import { databaseName } from './js/dist/storage/name.js';
 
   // Makes transactions fail after some of their writes were made, or succeed again.
@@ -87,10 +88,10 @@ test('storage of an older format is brought to the one of today', async (of) => 
       rows.push([['objects', 'chat', id], { id, eventId, clientId, object }]);
     }
     rows.push([['objects', 'account', idOf(1)], { id: idOf(1), eventId: idOf(7), object: '{}' }]);
-    rows.push([['removes', 'note', idOf(3)], idOf(9)]);
-    rows.push([['states', 'chat'], state(CHAT, 999, 3, [[null, idOf(0)]]).state]);
-    rows.push([['pending', idOf(50)], { ...pendingOf(1, 50, NOTE, '{}'), store: 'note' }]);
-    rows.push([['meta', 'database'], idOf(77)], [['meta', 'generation'], 5]);
+    rows.push([['removes', 'note', idOf(3)], { id: idOf(3), eventId: idOf(9) }]);
+    rows.push([['states', 'chat', ''], state(CHAT, 999, 3, [[null, idOf(0)]]).state]);
+    rows.push([['pending', '', idOf(50)], { ...pendingOf(1, 50, NOTE, '{}'), store: 'note' }]);
+    rows.push([['meta', '', 'database'], idOf(77)], [['meta', '', 'generation'], 5]);
     await new Promise((resolve, reject) => {
       const request = indexedDB.open('old', 1);
       request.onupgradeneeded = () => {
@@ -128,7 +129,7 @@ test('storage of an older format is brought to the one of today', async (of) => 
       }],
     },
     chat: [1000, chat(999), chat(0)],
-    note: { applied: false },
+    note: { applied: false, store: 1 },
     account: { id: id(1), eventId: id(7), object: '{}' },
   });
 });
@@ -292,7 +293,7 @@ test("deleting a user's local data takes it from all pages, and no other's", asy
   assert.equal(await page.evaluate(open, 'alice'), 'syncdb wss://example.org/sync alice');
   await other.evaluate(open, 'bob');
   await other.evaluate(() =>
-    window.deleteLocalData({ url: 'wss://example.org/sync?token=other', user: 'alice' }));
+    window.deleteLocalData({ url: 'https://example.org/sync?token=other', user: 'alice' }));
   await page.waitForFunction(() => window.lost.length > 0);
   assert.deepEqual(await page.evaluate(() => window.lost), ['the local data was deleted']);
   assert.deepEqual(await other.evaluate(() => window.lost), []);

@@ -2,4 +2,4 @@
 export type * from "./api.js";
 export { createClient } from "./client.js";
 export { SyncError } from "./error.js";
-export { deleteLocalData } from "../storage/indexeddb.js";
+export { deleteLocalData } from "./local_data.js";

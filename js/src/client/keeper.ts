@@ -211,7 +211,7 @@ export class Keeper {
   }
 
   #useOpened(opened: DeviceStorage): void {
-    this.problem = "";
+    this.problem = opened.notice;
     this.#since = performance.now();
     this.#next = opened;
     this.#work();

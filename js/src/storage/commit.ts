@@ -3,167 +3,122 @@
  * src/replica/storage_port.h, for every kind of storage. Pure.
  */
 import type { ChangeResult, StorageChange, StorageStore, StoredRecord } from "../core/storage.js";
-import type { Found, Held, Wanted, Write } from "./tables.js";
+import type { Found, Key, Row, TableName, Wanted, Write } from "./tables.js";
 
-type Put = Extract<StorageChange, { kind: "put" | "singular" }>;
-type Remove = Extract<StorageChange, { kind: "remove" }>;
+type Stores = readonly StorageStore[];
+type ObjectChange = Extract<StorageChange, { kind: "put" | "singular" | "remove" }>;
 
 const ANY = -1;
 
-/** Whether a change is of all that its store holds, whatever its id. */
-function isWhole(change: Put | Remove, store: StorageStore): boolean {
-  return change.kind === "singular" || store.type === "singular";
-}
+const isOfObject = (change: StorageChange): change is ObjectChange =>
+  ["put", "singular", "remove"].includes(change.kind);
 
 /** What has to be read before the changes can be decided. */
-export function wantedBy(
-  changes: readonly StorageChange[],
-  stores: readonly StorageStore[],
-): Map<string, Wanted> {
-  const wanted = new Map<string, Wanted>();
-  for (const change of changes) {
-    if (change.kind !== "put" && change.kind !== "singular" && change.kind !== "remove") continue;
+export function wantedBy(changes: readonly StorageChange[], stores: Stores): Wanted {
+  const wanted = new Map<StorageStore, Set<string>>();
+  for (const change of changes.filter(isOfObject)) {
     for (const store of change.store === ANY ? stores : [stores[change.store]!]) {
-      let of = wanted.get(store.name);
-      if (!of) wanted.set(store.name, (of = { ids: new Set(), whole: false }));
-      of.ids.add(change.id);
-      of.whole ||= isWhole(change, store);
+      const ids = wanted.get(store) ?? new Set();
+      wanted.set(store, ids.add(change.id));
     }
   }
   return wanted;
 }
 
-/** The rows that a change is about, and the greatest event id among them. */
-interface About {
-  readonly objects: readonly string[];
-  readonly removes: readonly string[];
-  readonly eventId: string;
-}
+/** Carries the changes out in order: what comes of each, and what is to be written. */
+export function decide(
+  changes: readonly StorageChange[], stores: Stores, { held, database }: Found,
+): { results: ChangeResult[]; writes: readonly Write[] } {
+  const writes: Write[] = [];
+  const put = (table: TableName, store: string, id: string, row: unknown) =>
+    writes.push(["put", table, [store, id], row]);
+  const drop = (table: TableName, key: Key) => writes.push(["drop", table, key]);
 
-function about(held: Held, id: string, whole: boolean): About {
-  const idsIn = (rows: Map<string, string>) =>
-    whole ? [...rows.keys()] : rows.has(id) ? [id] : [];
-  const objects = idsIn(held.objects);
-  const removes = idsIn(held.removes);
-  let eventId = "";
-  for (const at of objects) if (held.objects.get(at)! > eventId) eventId = held.objects.get(at)!;
-  for (const at of removes) if (held.removes.get(at)! > eventId) eventId = held.removes.get(at)!;
-  return { objects, removes, eventId };
-}
+  const set = (table: "objects" | "removes", store: StorageStore, row: Row) => {
+    held.get(store)![table].set(row.id, row.eventId);
+    put(table, store.name, row.id, row);
+  };
 
-function recordOf(change: Put): StoredRecord {
-  const { id, eventId, clientId, object } = change;
-  return clientId === undefined ? { id, eventId, object } : { id, eventId, clientId, object };
-}
-
-class Decision {
-  readonly writes: Write[] = [];
-
-  constructor(
-    private readonly stores: readonly StorageStore[],
-    private readonly found: Found,
-  ) {}
-
-  private set(
-    table: "objects" | "removes", store: string, id: string, event: string, row: unknown,
-  ): void {
-    this.found.held.get(store)![table].set(id, event);
-    this.writes.push(["put", table, [store, id], row]);
-  }
-
-  private drop(table: "objects" | "removes", store: string, ids: readonly string[]): void {
-    for (const id of ids) {
-      this.found.held.get(store)![table].delete(id);
-      this.writes.push(["drop", table, [store, id]]);
-    }
-  }
-
-  /** A singular store that comes to hold nothing remembers since when. */
-  private put(change: Put): ChangeResult {
-    const store = this.stores[change.store]!;
-    const nothing = change.kind === "singular" && change.object === "";
-    const there = about(this.found.held.get(store.name)!, change.id, isWhole(change, store));
-    const isHeld = there.objects.length > 0;
-    const again = isHeld && change.orEqual === true && change.eventId === there.eventId;
-    if (change.eventId <= there.eventId && !again) return { applied: false };
-    const gone = there.objects.filter((id) => nothing || id !== change.id);
-    this.drop("objects", store.name, gone);
-    this.drop("removes", store.name, there.removes);
-    if (nothing) this.set("removes", store.name, change.id, change.eventId, change.eventId);
-    else this.set("objects", store.name, change.id, change.eventId, recordOf(change));
-    return { applied: isHeld || !nothing };
-  }
-
-  private storeWith(id: string): number {
-    return this.stores.findIndex(({ name }) => {
-      const held = this.found.held.get(name)!;
-      return held.objects.has(id) || held.removes.has(id);
-    });
-  }
-
-  /** A remove that is kept already stays kept: only forgetting ends what it holds off. */
-  private remove(change: Remove): ChangeResult {
-    const number = change.store === ANY ? this.storeWith(change.id) : change.store;
-    const store = this.stores[number];
+  /**
+   * A remove that is kept already stays kept: only forgetting ends what it holds off. A singular
+   * store that comes to hold nothing remembers since when.
+   */
+  const changeObject = (change: ObjectChange): ChangeResult => {
+    const { id, eventId } = change;
+    const isRemove = change.kind === "remove";
+    const isAny = change.store === ANY;
+    const at = isAny
+      ? stores.findIndex((of) => held.get(of)!.objects.has(id) || held.get(of)!.removes.has(id))
+      : change.store;
+    const store = stores[at];
     if (!store) return { applied: false };
-    const there = about(this.found.held.get(store.name)!, change.id, isWhole(change, store));
-    const result = { applied: false, store: number };
-    if (change.eventId < there.eventId) return result;
-    this.drop("objects", store.name, there.objects);
-    const kept = there.removes[0] ?? (change.keep && change.store !== ANY ? change.id : undefined);
-    if (kept) this.set("removes", store.name, kept, change.eventId, change.eventId);
-    return { ...result, applied: there.objects.length > 0 };
-  }
+    const rows = held.get(store)!;
+    const idsOf = (of: Map<string, string>) =>
+      store.type === "singular" ? [...of.keys()] : of.has(id) ? [id] : [];
+    const objects = idsOf(rows.objects);
+    const removes = idsOf(rows.removes);
+    const newest = objects.map((of) => rows.objects.get(of)!)
+      .concat(removes.map((of) => rows.removes.get(of)!)).sort().pop() ?? "";
+    const isHeld = objects.length > 0;
+    const isAgain = eventId === newest && (isRemove || (isHeld && change.orEqual));
+    if (eventId <= newest && !isAgain) return { applied: false, store: at };
 
-  private clear(table: "objects" | "removes", store: string): void {
-    this.found.held.get(store)?.[table].clear();
-    this.writes.push(["clear", table, store]);
-  }
+    const isEmpty = isRemove || change.object === "";
+    for (const of of objects) {
+      rows.objects.delete(of);
+      if (isEmpty || of !== id) drop("objects", [store.name, of]);
+    }
+    for (const of of removes) {
+      rows.removes.delete(of);
+      drop("removes", [store.name, of]);
+    }
+    if (!isEmpty) {
+      const { clientId, object } = change;
+      const record: StoredRecord = { id, eventId, object };
+      set("objects", store, clientId ? { ...record, clientId } as StoredRecord : record);
+    } else {
+      const kept = isRemove ? removes[0] ?? (change.keep && !isAny && id) : id;
+      if (kept) set("removes", store, { id: kept, eventId });
+    }
+    return { applied: isHeld || !isEmpty, store: at };
+  };
 
-  apply(change: StorageChange): ChangeResult {
+  const clear = (table: "objects" | "removes", store: StorageStore) => {
+    held.get(store)?.[table].clear();
+    writes.push(["clear", table, store.name]);
+  };
+
+  const changeOther = (change: Exclude<StorageChange, ObjectChange>): void => {
     switch (change.kind) {
-      case "put":
-      case "singular":
-        return this.put(change);
-      case "remove":
-        return this.remove(change);
-      case "clear":
-      case "forget": {
-        const { name } = this.stores[change.store]!;
-        this.clear("removes", name);
-        if (change.kind === "forget") break;
-        this.clear("objects", name);
-        this.writes.push(["drop", "states", [name]]);
-        break;
-      }
       case "state":
-        this.writes.push(["put", "states", [this.stores[change.store]!.name], change.state]);
+        put("states", stores[change.store]!.name, "", change.state);
         break;
-      case "database": {
-        const other = this.found.database !== null && this.found.database !== change.id;
-        if (other) this.writes.push(["only", this.stores.map(({ name }) => name)]);
-        this.writes.push(["put", "meta", ["database"], change.id]);
+      case "forget":
+        clear("removes", stores[change.store]!);
         break;
-      }
+      case "clear":
+        clear("removes", stores[change.store]!);
+        clear("objects", stores[change.store]!);
+        drop("states", [stores[change.store]!.name, ""]);
+        break;
+      case "database":
+        if (database && database !== change.id) writes.push(["only", stores.map((of) => of.name)]);
+        put("meta", "", "database", change.id);
+        break;
       case "pending_put": {
-        const store = this.stores[change.pending.store]!.name;
-        const { clientId } = change.pending;
-        this.writes.push(["put", "pending", [clientId], { ...change.pending, store }]);
+        const { pending } = change;
+        put("pending", "", pending.clientId, { ...pending, store: stores[pending.store]!.name });
         break;
       }
       case "pending_drop":
-        this.writes.push(["drop", "pending", [change.clientId]]);
+        drop("pending", ["", change.clientId]);
     }
-    return { applied: false };
-  }
-}
+  };
 
-/** Carries the changes out in order: what comes of each, and what is to be written. */
-export function decide(
-  changes: readonly StorageChange[],
-  stores: readonly StorageStore[],
-  found: Found,
-): { results: ChangeResult[]; writes: readonly Write[] } {
-  const decision = new Decision(stores, found);
-  return { results: changes.map((change) => decision.apply(change)), writes: decision.writes };
+  const results = changes.map((change) => {
+    if (isOfObject(change)) return changeObject(change);
+    changeOther(change);
+    return { applied: false };
+  });
+  return { results, writes };
 }

@@ -14,7 +14,7 @@ import { StorageError } from "../core/storage.js";
 import type {
   DeviceStorage, StorageFactory, StorageOptions, StorageStore, StoredRecord,
 } from "../core/storage.js";
-import { TableStorage } from "./device.js";
+import { storageOver } from "./device.js";
 import { lock } from "./lock.js";
 import { FILE_FORMAT, headerLine, headerOf, lineOf, readLines, writesOf } from "./log.js";
 import { MemoryTables } from "./memory.js";
@@ -181,10 +181,7 @@ class FileTables implements Tables {
     return this.next(() => this.rows.load(stores));
   }
 
-  commit(
-    wanted: ReadonlyMap<string, Wanted>,
-    decide: (found: Found) => readonly Write[],
-  ): Promise<void> {
+  commit(wanted: Wanted, decide: (found: Found) => readonly Write[]): Promise<void> {
     const done = this.next(async () => {
       const writes = decide(this.rows.find(wanted));
       if (writes.length === 0) return;
@@ -283,7 +280,7 @@ export function fileStorage(path: string): StorageFactory {
       try {
         const [rows, handle, size, notice] = await openRows(path, name);
         const tables = new FileTables(path, name, rows, handle, size, unlock);
-        return new TableStorage(tables, stores, notice);
+        return storageOver(tables, stores, notice);
       } catch (error) {
         await unlock();
         throw error;

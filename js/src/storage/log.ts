@@ -53,15 +53,18 @@ export function headerOf(line: Buffer): Header | undefined {
 }
 
 const isText = (value: unknown) => typeof value === "string";
+const isObject = (value: unknown) => typeof value === "object" && value !== null;
+const isTable = (value: unknown) => (TABLES as readonly unknown[]).includes(value);
 
 function isWrite(value: unknown): value is Write {
   if (!Array.isArray(value)) return false;
   const [kind, at, key, row] = value as unknown[];
   if (kind === "only") return Array.isArray(at) && at.every(isText);
-  if (!(TABLES as readonly unknown[]).includes(at)) return false;
+  if (!isTable(at)) return false;
   if (kind === "clear") return isText(key);
-  const isKey = Array.isArray(key) && key.length > 0 && key.every(isText);
-  return isKey && (kind === "drop" || (kind === "put" && row !== undefined && row !== null));
+  const isKey = Array.isArray(key) && key.length === 2 && key.every(isText);
+  const isRow = at === "meta" ? isText(row) : isObject(row);
+  return isKey && (kind === "drop" || (kind === "put" && isRow));
 }
 
 /** The writes of a later line; `undefined`: it is damaged. */
