@@ -9,9 +9,10 @@ import { promisify } from "node:util";
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 const json = (path) => JSON.parse(readFileSync(path, "utf8"));
 
-/** Runs a program in a folder. Gives its output; rejects, with the output, where it fails. */
+/** Runs a program in a folder. Gives its output; rejects with it where it fails, or hangs. */
 export async function runIn(folder, program, ...options) {
-  const { stdout } = await promisify(execFile)(program, options, { cwd: folder });
+  const how = { cwd: folder, timeout: 240_000 };
+  const { stdout } = await promisify(execFile)(program, options, how);
   return stdout;
 }
 
