@@ -189,7 +189,7 @@ sdb_status sdb_net_listen_with(sdb_net *net, const char *host, uint16_t port, co
   if (!parse_address(host, port, &address))
     return sdb_error_set(error, SDB_INVALID_ARGUMENT, "not an IPv4 or IPv6 address: ", host, NULL);
   sdb_status status = make_listener(net, tls_cert, tls_key, &listener, error);
-  if (status != SDB_OK) return status;
+  if (status != SDB_OK || !listener) return status;
   listener->fd = open_socket(&address, &got);
   const char *problem = listener->fd < 0 ? strerror(errno) : NULL;
   if (!problem && (event_assign(&listener->io, net->base, listener->fd, EV_READ | EV_PERSIST,
