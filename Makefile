@@ -49,9 +49,10 @@ fuzz:
 	tools/setup test
 	fuzz/run
 
-# The server's, beside the Node server; then the device's.
+# The server's, beside the Node server; ours in Node; then the device's.
 bench: build
 	bench/run
+	bench/server/run
 	build/bin/client_bench
 
 # clang-tidy over the library, the command and the example: a part of `make test`.

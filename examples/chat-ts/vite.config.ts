@@ -24,7 +24,7 @@ export default defineConfig({
   root: page,
   plugins: [stores, react()],
   build: {
-    outDir: here("page"),
+    outDir: here("dist/page"),
     emptyOutDir: true,
     target: "es2022",
     assetsInlineLimit: 0,

@@ -7,7 +7,7 @@ export async function listen(db: Database): Promise<void> {
   const { port } = await db.listen({
     port: Number(process.env["PORT"] ?? 8080),
     devAuth: true, // believes ?user=NAME: for trying out, on loopback only
-    pages: fileURLToPath(new URL("../page", import.meta.url)),
+    pages: fileURLToPath(new URL("page", import.meta.url)),
   });
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void db.close());
   console.log(`listening on ws://127.0.0.1:${port}`);
