@@ -7,7 +7,7 @@
 #include <string.h>
 #include <syncdb/memory.h>
 
-static inline void *sdb_mem_alloc(const sdb_mem *mem, size_t size) {
+static SDB_SMALL void *sdb_mem_alloc(const sdb_mem *mem, size_t size) {
   SDB_ASSERT(size > 0);
   return mem->resize(mem->context, NULL, size);
 }
@@ -25,7 +25,7 @@ static inline void *sdb_mem_resize(const sdb_mem *mem, void *pointer, size_t siz
 }
 
 /* NULL is allowed. */
-static inline void sdb_mem_free(const sdb_mem *mem, void *pointer) {
+static SDB_SMALL void sdb_mem_free(const sdb_mem *mem, void *pointer) {
   if (pointer) mem->resize(mem->context, pointer, 0);
 }
 

@@ -62,7 +62,7 @@ void sdb_json_free(sdb_json *json);
 SDB_MUST_CHECK sdb_status sdb_json_scan(
     sdb_json *json, sdb_slice text, int depth_max, sdb_error *error);
 
-static inline const sdb_json_token *sdb_json_at(const sdb_json *json, uint32_t at) {
+static SDB_SMALL const sdb_json_token *sdb_json_at(const sdb_json *json, uint32_t at) {
   SDB_ASSERT(at < json->count);
   return &json->tokens[at];
 }
