@@ -3,8 +3,8 @@
  *
  * Numbers come as arguments, times as doubles; text, UTF-8, in the memory that `input` gives. What
  * an export gives back as text is in the buffer that `output` points to, JSON, and its size is
- * returned. Both stay until the next call. An export that can be refused gives the size of an error,
- * and 0 when it was not.
+ * returned. Both stay until the next call. An export that can be refused gives the size of an
+ * error, and 0 when it was not.
  */
 #include "base/error.h"
 #include "fields.h"
@@ -56,7 +56,7 @@ static void begin_output(void) {
   sdb_buffer_reset(out);
 }
 
-/* SIZE_MAX: no memory for it. What it would have told is lost, so the instance is of no use then. */
+/* SIZE_MAX: no memory for it. What it would have told is lost: the instance is of no use then. */
 static size_t end_output(void) {
   const sdb_buffer *out = sdb_write_buffer();
   return out->status == SDB_OK ? out->size : SIZE_MAX;
@@ -82,8 +82,8 @@ static sdb_slice input_of(size_t size) {
   return sdb_slice_make(module.input, size);
 }
 
-/* Reads an id of 36 characters at the beginning of the input, blanks for none, and passes it. False:
- * it is no UUID. */
+/* Reads an id of 36 characters at the beginning of the input, blanks for none, and passes it.
+ * False: it is no UUID. */
 static bool take_id(sdb_slice *text, sdb_uuid *id) {
   sdb_slice name = sdb_slice_make(text->data, SDB_UUID_TEXT_SIZE);
   memset(id, 0, sizeof(*id));
@@ -103,8 +103,9 @@ static void fill_random(void *context, void *to, size_t size) {
   sdb_host_random(to, size);
 }
 
-/* The next store. Input: its name, schema and rules, of which sizes are given; one without a schema is
- * the module's own. `window`: missed events that load by themselves; UINT32_MAX: all. Before `create`. */
+/* The next store, before `create`. Input: its name, schema and rules, of which sizes are given; one
+ * without a schema is the module's own. `window`: missed events that load by themselves;
+ * UINT32_MAX: all. */
 EXPORT("add_store")
 size_t sdb_module_add_store(size_t name_size, size_t schema_size, size_t rules_size,
     sdb_store_type type, bool checked, uint32_t window);
@@ -214,8 +215,8 @@ static size_t refuse_limit(void) {
   return refuse(SDB_INVALID_ARGUMENT, "a limit is a whole number from 1 to 1000", NULL);
 }
 
-/* Input: `id`, `before` and `client_id`, as take_id reads them, and the object. `wall`: the device's
- * clock. */
+/* Input: `id`, `before` and `client_id`, as take_id reads them, and the object. `wall`: the
+ * device's clock. */
 EXPORT("request")
 size_t sdb_module_request(size_t size, sdb_replica_request_kind kind, uint32_t tag, uint32_t store,
     uint32_t limit, bool asked_before, double now, double wall);

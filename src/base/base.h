@@ -13,7 +13,7 @@
 #define SDB_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define SDB_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define SDB_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
-/* Instead of `inline`, for what is small and everywhere: a call each where size goes before speed. */
+/* Instead of `inline`, for what is small and everywhere: a call where size goes before speed. */
 #if defined(__OPTIMIZE_SIZE__)
 #define SDB_SMALL __attribute__((noinline, unused))
 #else

@@ -120,5 +120,24 @@ def check_users(tree):
                 yield Finding(path, line, "private-include", f'"{name}" is no public header')
 
 
+def check_module(tree):
+    """bindings/wasm: over the replica and what that stands on, with no system behind it."""
+    floors = ["replica"] + MAY_INCLUDE["replica"]
+    for path in tree.files(["bindings/wasm"], (".c", ".h")):
+        for line, quoted, name in includes(tree, path):
+            beside = posixpath.join(posixpath.dirname(path), name) in tree.paths
+            if name.startswith("syncdb/"):
+                fits = PUBLIC_FLOOR.get(name[len("syncdb/") : -len(".h")], "server") in floors
+            else:
+                fits = beside or name.split("/")[0] in floors if quoted else name in PURE_SYSTEM
+            if not fits:
+                yield Finding(path, line, "layers", f"{name} is not for the module")
+
+
 def check(tree):
-    return [*check_floors(tree), *check_public(tree), *check_users(tree)]
+    return [
+        *check_floors(tree),
+        *check_public(tree),
+        *check_users(tree),
+        *check_module(tree),
+    ]

@@ -15,23 +15,17 @@ export function textAt(memory: WebAssembly.Memory, at: number, size: number): st
   return decoder.decode(new Uint8Array(memory.buffer, at >>> 0, size));
 }
 
-/** The message and the path of what a rule threw, which may be anything. */
-function wordsOf(thrown: unknown): [message: string, path: string] {
+/**
+ * The message and the path of what a rule threw, which may be anything, and whether it was thrown
+ * by what a schema cannot say (`refine`), and not by a rule.
+ */
+function wordsOf(thrown: unknown): [message: string, path: string, ofSchema: boolean] {
   try {
-    const { message, path } = thrown as { message?: unknown; path?: unknown };
+    const { name, message, path } = thrown as Record<string, unknown>;
     const words = typeof message === "string" ? message : String(thrown);
-    return [words, typeof path === "string" ? path : ""];
+    return [words, typeof path === "string" ? path : "", name === "Refusal"];
   } catch {
-    return ["", ""];
-  }
-}
-
-/** Whether it was thrown by what a schema cannot say (`refine`), and not by a rule. */
-function isOfSchema(thrown: unknown): boolean {
-  try {
-    return (thrown as Error).name === "Refusal";
-  } catch {
-    return false;
+    return ["", "", false];
   }
 }
 
@@ -82,9 +76,10 @@ export function hostOf(stores: readonly Store[]): {
         Promise.resolve(answer).catch(() => {});
         return 1;
       } catch (thrown) {
-        const words = wordsOf(thrown);
-        [message, path].forEach((to, i) => encoder.encodeInto(words[i]!, bytesAt(to, TEXT_MAX)));
-        return isOfSchema(thrown) ? 2 : 0;
+        const [words, place, ofSchema] = wordsOf(thrown);
+        encoder.encodeInto(words, bytesAt(message, TEXT_MAX));
+        encoder.encodeInto(place, bytesAt(path, TEXT_MAX));
+        return ofSchema ? 2 : 0;
       }
     },
   };
