@@ -70,7 +70,7 @@ test("a token may come in the hello, which waits for the answer", async (t) => {
 
 test("an identity that expires closes the connection with 4401", async (t) => {
   const { url } = await serveBy(t, {
-    authenticate: () => ({ user: "ada", expiresMs: Date.now() + 200 }),
+    authenticate: () => ({ user: "ada", expiresMs: Date.now() + 1500 }),
   });
   const device = await connectSynced(t, { url }, null, ["note"], bearer("x"));
   assert.equal((await device.closed).code, 4401);

@@ -14,6 +14,9 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 export const binaries = process.env.SYNCDB_BIN_DIR ?? path.join(here, '../../../build/bin');
 export const syncdb = path.join(binaries, 'syncdb');
 
+/** The same server in Node, which SYNCDB_SERVE=node takes in its place. */
+const nodeServer = path.join(here, '../../../js/test/server/serve.mjs');
+
 /** A folder of its own for the test `t`, gone when it ends. */
 export function temporaryFolder(t) {
   const folder = mkdtempSync(path.join(tmpdir(), 'syncdb-e2e-'));
@@ -129,7 +132,11 @@ export async function startProgram(t, program, args) {
  */
 export async function startServer(t, options = {}) {
   const folder = options.folder ?? temporaryFolder(t);
-  const server = await startProgram(t, syncdb, serveArguments(folder, options));
+  const args = serveArguments(folder, options);
+  const server =
+    process.env.SYNCDB_SERVE === 'node'
+      ? await startProgram(t, process.execPath, [nodeServer, ...args.slice(1)])
+      : await startProgram(t, syncdb, args);
   server.folder = folder;
   return server;
 }
