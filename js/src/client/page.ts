@@ -4,8 +4,8 @@ export interface PageWatch {
   network(isThere: boolean): void;
   /** It is looked at. */
   seen(): void;
-  /** It may stop here, or be kept to come back as it is. */
-  left(): void;
+  /** It ends here, or is kept to come back as it is; `stops`: it stands still from now on. */
+  left(stops: boolean): void;
   back(): void;
 }
 
@@ -16,9 +16,9 @@ export function watchPage(watch: PageWatch): () => void {
     [window, "online", () => watch.network(true)],
     [window, "offline", () => watch.network(false)],
     [document, "visibilitychange", () => document.visibilityState === "visible" && watch.seen()],
-    [window, "pagehide", () => watch.left()],
+    [window, "pagehide", () => watch.left(false)],
     [window, "pageshow", () => watch.back()],
-    [document, "freeze", () => watch.left()],
+    [document, "freeze", () => watch.left(true)],
     [document, "resume", () => watch.back()],
   ];
   for (const [target, name, listener] of events) target.addEventListener(name, listener);

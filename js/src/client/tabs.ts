@@ -111,7 +111,11 @@ export class Tabs {
         this.#engine?.wake();
         this.#tick();
       },
-      left: () => (isShared ? void this.#leave(true) : this.#engine?.sleep()),
+      left: (stops) => {
+        if (isShared) this.#release?.(); // there may be no time to wait
+        if (isShared) void this.#leave(stops);
+        else this.#engine?.sleep();
+      },
       back: () => (isShared ? this.#join() : this.#engine?.wake()),
     });
   }
@@ -143,16 +147,16 @@ export class Tabs {
     this.#follow();
   }
 
-  /** `now`: the page may stop at once. */
+  /** `now`: what is under way is given up. */
   async #leave(now: boolean): Promise<void> {
     clearInterval(this.#timer);
     this.#channel?.close();
     this.#channel = undefined;
     this.#request?.abort();
     this.#request = undefined;
-    if (now) this.#release?.();
+    const release = this.#release; // a page that comes back may have another one soon
     await this.#drop(now);
-    this.#release?.();
+    release?.();
   }
 
   #follow(): void {
