@@ -6,6 +6,7 @@ import path from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { fileStorage } from "../dist/node.js";
+import { memoryStorage } from "../dist/storage/memory.js";
 import { startProgram } from "../../test/e2e/support/server.mjs";
 import {
   account, chatMessage, chatStores, cleanup, device, hello, note, shown, standing, startServer,
@@ -245,6 +246,37 @@ test("an answer grows as it is written: only its record becomes another", async 
   assert.equal(first.records[0].key, end.records[0].key);
   assert.equal(last.records[1], end.records[1]);
   assert.ok(end.records[0].object.content.startsWith(last.records[0].object.content));
+});
+
+test("what was pushed offline stays in sight while it is delivered, under its key", async (t) => {
+  const server = await startServer(t);
+  const slow = async ({ stores: of }) => {
+    const memory = memoryStorage(of);
+    const late = (name) => async (...values) => {
+      await new Promise((resolve) => setTimeout(resolve, 3));
+      return memory[name](...values);
+    };
+    const methods = ["load", "commit", "page", "object", "sync"].map((name) => [name, late(name)]);
+    return { ...Object.fromEntries(methods), durable: true, close: async () => {} };
+  };
+  const client = await syncedDevice(t, server, "ada", { storage: slow });
+  const notes = client.store(note);
+  await shown(notes, (s) => !s.loading);
+  for (let round = 0; round < 5; round++) {
+    client.goOffline();
+    await standing(client, ({ paused }) => paused);
+    for (let i = 0; i < 3; i++) await notes.push({ text: `${round} ${i}` });
+    const before = await shown(notes, (s) => s.records.length === 3 * (round + 1));
+    const seen = [];
+    const end = notes.subscribe(() => seen.push(notes.snapshot()));
+    client.goOnline();
+    await client.synced();
+    await client.delivered();
+    await shown(notes, ({ records }) => records.every(({ state }) => state === "synced"));
+    end();
+    const keys = (s) => s.records.map(({ key }) => key).sort();
+    for (const snapshot of seen) assert.deepEqual(keys(snapshot), keys(before));
+  }
 });
 
 test("a snapshot is the same object until something changed", async (t) => {

@@ -68,10 +68,9 @@ export class EventView implements View {
   }
 
   list(): void {
-    this.#again = false;
-    const before = new Map(this.#records.map((record) => [nameOf(record), record]));
-    this.#wanted = Math.max(this.#wanted, this.#records.length);
-    this.#read([], before);
+    this.#readAnew();
+    // Nothing will be told of what another engine was asked.
+    this.#records = this.#records.filter(({ id }) => id !== undefined);
   }
 
   older(count: number): Promise<number> {
@@ -90,7 +89,7 @@ export class EventView implements View {
     // What is missing, and where, is told by lists only.
     if (!(came || this.#fetching)) return;
     if (this.#listing) this.#again = true;
-    else if (this.#listed) this.list();
+    else if (this.#listed) this.#readAnew();
   }
 
   publish(): boolean {
@@ -110,6 +109,13 @@ export class EventView implements View {
 
   // ---- reading
 
+  #readAnew(): void {
+    this.#again = false;
+    const before = new Map(this.#records.map((record) => [nameOf(record), record]));
+    this.#wanted = Math.max(this.#wanted, this.#records.length);
+    this.#read([], before);
+  }
+
   /** Reads on below what `records` has, and then shows that. */
   #read(records: Shown[], before: ReadonlyMap<string, Shown>): void {
     const listing = (this.#listing = {});
@@ -122,6 +128,7 @@ export class EventView implements View {
       this.#listing = undefined;
       if (error) return this.#unread(error);
       const page = value as readonly CoreRecord[];
+      if (!last) records.push(...this.#creates(page));
       for (const record of page)
         records.push(
           show(record, before.get(nameOf(record)) ?? before.get(record.clientId ?? "")));
@@ -133,9 +140,15 @@ export class EventView implements View {
     });
   }
 
+  /** Creates that were seen back, whose events are not stored yet: a change will tell of them. */
+  #creates(page: readonly CoreRecord[]): Shown[] {
+    const there = new Set(page.map(({ clientId }) => clientId));
+    return this.#records.filter(({ id, clientId }) => id === undefined && !there.has(clientId));
+  }
+
   /** What it was to go on below is another now, or the storage failed: a reset follows that. */
   #unread(error: CoreError): void {
-    if (error.code === "not_found") this.list();
+    if (error.code === "not_found") this.#readAnew();
     else this.#done();
   }
 
@@ -147,18 +160,15 @@ export class EventView implements View {
   #done(): void {
     this.#listed = true;
     this.#mark();
-    if (this.#again) return this.list();
+    if (this.#again) return this.#readAnew();
     const gap = this.#records.findIndex((record) => record.gap);
     const short = this.#records.length < this.#wanted;
     const hole = gap >= 0 && gap < this.#records.length - 1;
-    const end = short && !this.#more && (gap >= 0 ? this.#waiting.length > 0 : this.#isEmpty());
+    // Where it is empty, all that it had may be gone, with older ones at the server.
+    const isWanted = gap >= 0 ? this.#waiting.length > 0 : this.#records.length === 0;
+    const end = short && !this.#more && isWanted;
     if (this.#phase !== "live" || !(hole || end)) return this.#settle();
     this.#fetch(this.#records[gap]);
-  }
-
-  /** All that it has may be gone, with older ones at the server. */
-  #isEmpty(): boolean {
-    return this.#records.length === 0;
   }
 
   /** Asks the server for what is missing below `above`; each status that follows is looked at. */
