@@ -1,4 +1,4 @@
-// docs/getting-started-typescript.md, done as it is written, with the packages that are here already
+// docs/getting-started-typescript.md, as it is written, with the packages that are here already
 // (that the package can be installed into an empty folder is a test of its own).
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -55,7 +55,7 @@ test('the TypeScript page works as it is written', async (t) => {
   const tab = await openPage(await newDevice(t, browser), `http://127.0.0.1:${port}/`);
   await tab.getByText('live').waitFor();
   const devices = blocks[3].trim().split('\n').slice(1);
-  assert.deepEqual(devices, ['node build/device.js "buy bread"', 'node build/device.js TODO']);
+  assert.deepEqual(devices, ['node build/device.js "buy bread"', 'node build/device.js something']);
   assert.equal(await inFolder(folder, 'sh', '-c', devices[0]), '- buy bread\n');
   await tab.getByLabel('buy bread').waitFor();
   const refused = await inFolder(folder, 'sh', '-c', devices[1]);
@@ -68,7 +68,7 @@ test('the TypeScript page works as it is written', async (t) => {
   const refusal = new Promise((resolve) => {
     tab.once('dialog', (dialog) => dialog.accept().then(() => resolve(dialog.message())));
   });
-  await tab.getByLabel('What is to be done?').fill('TODO');
+  await tab.getByLabel('What is to be done?').fill('something');
   await tab.keyboard.press('Enter');
   assert.equal(await refusal, 'Say what is to be done.');
   const listed = await inFolder(folder, 'sh', '-c', devices[0]);
