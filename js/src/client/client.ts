@@ -267,6 +267,8 @@ class TabClient implements Client {
         return this.#askAgain();
       case "change": {
         const handle = this.#handles[item.store];
+        if (item.kind === "remove" || (item.kind === "put" && item.record.state === "synced"))
+          this.#kept.delete(item.record.clientId ?? ""); // its event is here
         if (!handle?.isShown()) return;
         if (item.kind === "reset") this.#toList.add(handle);
         else handle.view.change(item);
