@@ -1,5 +1,5 @@
 # Thin: CMake builds (CMakePresets.json), tools/ does the rest.
-.PHONY: build run test long faults crash coverage fuzz bench lint format clean
+.PHONY: build run test long faults crash coverage fuzz bench lint docs format clean
 
 build: build/build.ninja
 	cmake --build --preset release
@@ -58,6 +58,11 @@ bench: build
 # clang-tidy over the library, the command and the example: a part of `make test`.
 lint: build
 	tools/lint
+
+# The API reference of the npm package, from its types: docs/api.
+docs:
+	tools/setup run
+	cd js && npx --no-install typedoc --options typedoc.json
 
 format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
