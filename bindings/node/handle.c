@@ -14,7 +14,10 @@
 #define MAIL_A_TURN 256
 /* So many batches, then the rest of the loop has its turn. */
 #define TURNS_MAX 4
+/* A string of V8 has a maximum, some 512 MiB: what is told in one piece stays well below it. */
+#define PIECE_BYTES_MAX (256u << 20)
 #define EVENTS_PER_MAIL 64
+#define OBJECT_BYTES_MAX (256u << 10) /* where the options do not say it */
 
 /* ---- on other threads ---- */
 
@@ -113,9 +116,20 @@ static void tell(node_handle *handle, node_text *text) {
   text->size = 1;
 }
 
+/* An answer that is too long is refused in its place; events cannot be so many (events_per_mail). */
+static void write_piece(node_handle *handle, node_text *text, const sdb_mail *mail) {
+  size_t before = text->size;
+  node_write_mail(text, handle, mail);
+  if (mail->kind != SDB_MAIL_DONE || text->size - before <= PIECE_BYTES_MAX) return;
+  text->size = before;
+  sdb_error error = {.status = SDB_LIMIT, .message = "the records are too long: ask for fewer"};
+  if (before > 1) node_text_word(text, ",");
+  node_write_failure(text, mail->tag, &error);
+}
+
 static void tell_mail(node_handle *handle, node_text *text, sdb_mail *batch) {
   for (sdb_mail *mail = batch; mail; mail = mail->next) {
-    node_write_mail(text, handle, mail);
+    write_piece(handle, text, mail);
     if (text->size > NOTICES_BYTES) tell(handle, text);
   }
   sdb_mail_free(batch);
@@ -216,11 +230,18 @@ static bool make_wake(napi_env env, node_handle *handle) {
          napi_unref_threadsafe_function(env, handle->wake) == napi_ok;
 }
 
+/* Each with the object that it replaced. */
+static uint32_t events_per_mail(const sdb_server_options *options) {
+  uint32_t bytes = options->object_bytes_max ? options->object_bytes_max : OBJECT_BYTES_MAX;
+  uint32_t count = PIECE_BYTES_MAX / 2 / bytes;
+  return count == 0 ? 1 : count < EVENTS_PER_MAIL ? count : EVENTS_PER_MAIL;
+}
+
 static sdb_status open_parts(node_handle *handle, sdb_database_options *options, sdb_error *error) {
   sdb_mailbox_options wishes = SDB_MAILBOX_OPTIONS_INIT;
   wishes.notify = notify;
   wishes.notify_context = handle;
-  wishes.events_per_mail = EVENTS_PER_MAIL;
+  wishes.events_per_mail = events_per_mail(&options->server);
   wishes.users_at_once = handle->users_at_once;
   sdb_status status = sdb_mailbox_create(&wishes, &handle->mailbox);
   if (status != SDB_OK) return status;

@@ -152,7 +152,10 @@ export class Database {
     return oneOrNone<Value>(this.#port.ask("g", this.#at(store), userOf(ctx), id));
   }
 
-  /** The user's newest objects, newest event first. Rejects as `get`, and `invalid_argument`. */
+  /**
+   * The user's newest objects, newest event first. Rejects as `get`, with `invalid_argument`, and
+   * with `limit`: over 256 MiB of them: ask for fewer.
+   */
   async list<Value extends object>(
     ctx: Context,
     store: Store<Value>,

@@ -9,6 +9,8 @@ export const LOG_LEVELS: readonly LogLevel[] = ["error", "warn", "info", "debug"
 
 const UINT32_MAX = 0xffff_ffff;
 const USERS_AT_ONCE_MAX = 262_144;
+/** What JavaScript can be told of in one piece is bounded. */
+const BYTES_MAX = 64 * 1024 * 1024;
 
 /** The greatest value that each numeric option may have; the least is 1. */
 const NUMBERS = {
@@ -16,8 +18,8 @@ const NUMBERS = {
   dedupeWindowMs: Number.MAX_SAFE_INTEGER,
   readers: 64,
   concurrency: USERS_AT_ONCE_MAX,
-  messageBytesMax: UINT32_MAX,
-  objectBytesMax: UINT32_MAX,
+  messageBytesMax: BYTES_MAX,
+  objectBytesMax: BYTES_MAX,
   depthMax: 64,
   pushesPerSecond: UINT32_MAX,
   connectionsMax: UINT32_MAX,

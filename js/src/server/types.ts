@@ -124,9 +124,9 @@ export interface DatabaseOptions {
   /** Their Content-Security-Policy. Default: what is of this server, WebAssembly, none inline. */
   readonly pagesPolicy?: string;
 
-  /** Default 1 MiB; over it the connection closes with 1009. */
+  /** Default 1 MiB, at most 64 MiB; over it the connection closes with 1009. */
   readonly messageBytesMax?: number;
-  /** Default 256 KiB; over it `too_large`. */
+  /** Default 256 KiB, at most 64 MiB; over it `too_large`. */
   readonly objectBytesMax?: number;
   /** Default 32, at most 64. */
   readonly depthMax?: number;
