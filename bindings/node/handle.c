@@ -116,7 +116,7 @@ static void tell(node_handle *handle, node_text *text) {
   text->size = 1;
 }
 
-/* An answer that is too long is refused in its place; events cannot be so many (events_per_mail). */
+/* An answer that is too long is refused in its place; events are never so many: events_per_mail. */
 static void write_piece(node_handle *handle, node_text *text, const sdb_mail *mail) {
   size_t before = text->size;
   node_write_mail(text, handle, mail);
