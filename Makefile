@@ -13,7 +13,7 @@ run:
 	tools/setup run
 	cmake --preset release
 	cmake --build --preset release --target chat chat_terminal syncdb_cli
-	examples/chat/web/build || echo "the chat goes without its page" >&2
+	@examples/chat/web/build || echo "the chat goes without its page" >&2
 	examples/chat/run
 
 # Sets up, then everything that has to hold before a change lands. Some ten minutes on two cores.
