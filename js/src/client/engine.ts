@@ -25,6 +25,7 @@ import { lifetimeOf } from "./token.js";
 const REBUILD_FIRST_MS = 100; // then four times as long each time
 const REBUILD_MAX_MS = 30000;
 const STABLE_MS = 60000; // without a failure: that begins anew
+const GATHER_MAX_MS = 50; // then the server is answered, whatever the storage does
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** The codes that say why a connection ended, as errors' codes; others: `unavailable`. */
@@ -80,6 +81,8 @@ export class Engine {
   #failures = 0;
   #failedAt = 0;
   #rebuildAt = Infinity;
+  /** When what was gathered has its turn at the latest. */
+  #turnAt = Infinity;
 
   constructor(private readonly o: EngineOptions) {
     this.#paused = o.core.startOffline;
@@ -195,8 +198,11 @@ export class Engine {
 
   // ---- turns
 
-  /** Does `input`, and all that follows from it. */
-  #input(input: Input): void {
+  /**
+   * Does `input`, and all that follows from it. What `mayWait` is gathered while the storage works,
+   * for one turn behind that: a commit of many costs little more than of one.
+   */
+  #input(input: Input, mayWait = false): void {
     const core = this.#core;
     if (this.#closed) return;
     if (!core) return this.#finish();
@@ -204,6 +210,14 @@ export class Engine {
       const now = performance.now();
       input(core, now);
       if (this.#turning) return;
+      if (mayWait && this.#keeper.busy && now < this.#turnAt) {
+        if (this.#turnAt === Infinity) {
+          this.#turnAt = now + GATHER_MAX_MS;
+          this.#arm();
+        }
+        return;
+      }
+      this.#turnAt = Infinity;
       this.#turning = true;
       for (let outputs = core.turn(now); outputs.length > 0; outputs = core.turn(now))
         for (const output of outputs) this.#carryOut(core, output);
@@ -226,7 +240,7 @@ export class Engine {
   #arm(): void {
     clearTimeout(this.#timer);
     const core = this.#core?.deadline() ?? Infinity;
-    const at = Math.min(core, this.#keeper.deadline, this.#rebuildAt);
+    const at = Math.min(core, this.#keeper.deadline, this.#rebuildAt, this.#turnAt);
     if (at === Infinity || this.#closed) return;
     const after = Math.min(Math.max(Math.ceil(at - performance.now()), 0), TIMER_MAX_MS);
     this.#timer = setTimeout(() => this.tick(), after);
@@ -284,12 +298,12 @@ export class Engine {
   }
 
   #connect(core: Core): void {
-    const told = (input: Input): void => {
-      if (core === this.#core) this.#input(input);
+    const told = (input: Input, mayWait?: true): void => {
+      if (core === this.#core) this.#input(input, mayWait);
     };
     this.#connection = dial(this.o.webSocket, this.o.url, {
       opened: () => told((_, now) => core.opened(now)),
-      message: (text) => told((_, now) => core.message(text, now)),
+      message: (text) => told((_, now) => core.message(text, now), true),
       ignored: (problem) => told(() => this.#error("bad_message", problem)),
       closed: (code, reason, problem) =>
         told((_, now) => {

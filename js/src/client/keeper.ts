@@ -75,6 +75,11 @@ export class Keeper {
     return this.#storage.durable;
   }
 
+  /** An operation is under way. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
   get deadline(): number {
     return Math.min(this.#retryAt, this.#againAt);
   }
