@@ -46,8 +46,12 @@ function deflated(file) {
   }
 }
 
-function embed(file) {
-  const text = deflated(file).toString("base64");
+async function embed(file) {
+  const { sort } = await import("./sort.js");
+  const sorted = join(dist, "sorted");
+  writeFileSync(sorted, sort(readFileSync(file)));
+  const text = deflated(sorted).toString("base64");
+  rmSync(sorted);
   writeFileSync(join(dist, "core/embedded.js"), `export const deflated = "${text}";\n`);
 }
 
@@ -68,17 +72,17 @@ async function tellSizes() {
   return all <= CLIENT_BYTES_MAX;
 }
 
-function build() {
+async function build() {
   const module = wasm();
   rmSync(dist, { recursive: true, force: true });
   run("npx", "--no-install", "tsc", "-p", ".");
   mkdirSync(join(dist, "core"), { recursive: true });
   copyFileSync(module, join(dist, "syncdb.wasm"));
-  embed(module);
+  await embed(module);
 }
 
 const how = process.argv[2];
-if (how !== "--sizes") build();
+if (how !== "--sizes") await build();
 if (how !== "--quick" && !(await tellSizes()) && how === "--sizes") {
   console.error("js/build.js: syncdb/client is over its budget");
   process.exitCode = 1;

@@ -1,5 +1,7 @@
 /** The WebAssembly module: loaded once for each place that it is in, and compiled as it arrives. */
 
+import { unsort } from "./sorted.js";
+
 /** Where the module is. */
 export type ModuleSource = string | URL | Response | BufferSource | WebAssembly.Module;
 
@@ -13,7 +15,7 @@ async function embedded(): Promise<WebAssembly.Module> {
   const { deflated } = await import("./embedded.js");
   const bytes = Uint8Array.from(atob(deflated), (character) => character.charCodeAt(0));
   const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  return WebAssembly.compile(await bytesOf(inflated));
+  return WebAssembly.compile(unsort(new Uint8Array(await bytesOf(inflated))));
 }
 
 /** A server that names another content type, or says more of it, is no reason to fail. */
