@@ -2,17 +2,17 @@
  * The module's bytes in another order (js/sort.js makes it), in which they deflate to a tenth less:
  * instructions apart from their operands, and those by their kinds, for like compresses with like.
  *
- *   8 numbers, 4 bytes each   how many bytes stand before the code section's content; the sizes of
- *                             the streams 1 to 6; the size of the module
+ *   9 numbers, 4 bytes each   how many bytes stand before the code section's content; the sizes of
+ *                             the streams 1 to 7; the size of the module
  *   stream 0                  all outside of functions, then sizes and locals of functions
- *   streams 1 to 6            operands' kinds: `OPERANDS`
+ *   streams 1 to 7            instructions; their operands, by kinds: `takeOperands`
  *
  * Local variables go by how many others were used since they were: 0 is the last one again.
  */
 
 /** Streams by name. */
-const [REST, OP, LOCAL, CONST, OFFSET, LABEL, CALL] = [0, 1, 2, 3, 4, 5, 6];
-export const STREAMS = 7;
+const [REST, OP, LOCAL, CONST, OFFSET, LABEL, CALL, BLOCK] = [0, 1, 2, 3, 4, 5, 6, 7];
+export const STREAMS = 8;
 
 /**
  * Goes over the operands of an instruction: `next` takes a number of a stream, and gives it, for it
@@ -29,7 +29,7 @@ export function takeOperands(
   else if (op === 0x0c || op === 0x0d) next(LABEL);
   else if (op === 0x0e) for (let more = next(LABEL); more >= 0; more--) next(LABEL);
   else if (op === 0x23 || op === 0x24 || op === 0x3f || op === 0x40) next(OP);
-  else if (op >= 2 && op <= 4) next(OP);
+  else if (op >= 2 && op <= 4) next(BLOCK);
   else if (op === 0x44) copy(8);
   else if (op === 0xfc) {
     const kind = next(OP);
