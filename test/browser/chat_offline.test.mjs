@@ -7,7 +7,7 @@ import { suiteCleanup } from '../e2e/support/cleanup.mjs';
 import { temporaryFolder } from '../e2e/support/server.mjs';
 import { newDevice, startBrowser } from './support/browser.mjs';
 import { SOCKET, answers, message, openChat, say, shown, startChat } from './support/chat.mjs';
-import { tamper, untilPhase, untilShown } from './support/chat.mjs';
+import { tamper, tryNow, untilPhase, untilShown } from './support/chat.mjs';
 
 const ALL = ['chatMessage', 'account'];
 const suite = suiteCleanup();
@@ -34,7 +34,7 @@ test('a killed server: the page says so, keeps what is written, delivers it once
   await say(page, 'meanwhile');
   await message(page, 'meanwhile', 'pending').waitFor();
   const again = await startChat(t, folder, server.port);
-  await page.getByRole('button', { name: 'Try now' }).click();
+  await tryNow(page);
   await untilShown(page, 'meanwhile');
   await page.getByText('You are offline').waitFor({ state: 'detached' });
   await answers(page).nth(1).waitFor();
@@ -164,12 +164,11 @@ test('nothing that a server says throws into the page, and it recovers', async (
   while (turn < bad.length) {
     const before = turn;
     // It waits longer each time; people who cannot wait press the button.
-    const button = page.getByRole('button', { name: 'Try now' });
-    await button.click({ timeout: 3_000 }).catch(() => {});
+    await tryNow(page);
     if (turn === before) await page.waitForTimeout(50);
     await message(page, 'still here').waitFor();
   }
-  await page.getByRole('button', { name: 'Try now' }).click({ timeout: 3_000 }).catch(() => {});
+  await tryNow(page);
   await untilPhase(page, 'Live');
   await untilShown(page, 'still here');
   await answers(page).filter({ hasText: 'Hello' }).waitFor();

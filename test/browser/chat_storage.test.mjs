@@ -5,7 +5,7 @@ import { suiteCleanup } from '../e2e/support/cleanup.mjs';
 import { temporaryFolder } from '../e2e/support/server.mjs';
 import { newDevice, openPage, startBrowser, startProfile } from './support/browser.mjs';
 import { SOCKET, answers, message, openChat, say, shown, startChat } from './support/chat.mjs';
-import { untilShown } from './support/chat.mjs';
+import { tryNow, untilShown } from './support/chat.mjs';
 
 const MEMORY = 'This browser keeps nothing for this page';
 const suite = suiteCleanup();
@@ -50,7 +50,7 @@ test('data that is deleted under the page: it goes on, and loses nothing', async
   await say(page, 'written without a disk');
   await message(page, 'written without a disk').waitFor();
   away = false;
-  await page.getByRole('button', { name: 'Try now' }).click({ timeout: 5_000 }).catch(() => {});
+  await tryNow(page);
   await untilShown(page, 'written without a disk');
   await untilShown(page, 'hi');
 });
@@ -108,7 +108,7 @@ test('what an older version of the page stored is there, and goes on', async (t)
   assert.deepEqual(await shown(again), before);
   assert.equal(await again.getByText(MEMORY).count(), 0);
   away = false;
-  await again.getByRole('button', { name: 'Try now' }).click();
+  await tryNow(again);
   await untilShown(again, 'not sent yet');
   await untilShown(again, 'hi');
 });

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../e2e/support/server.mjs';
 import { until } from '../e2e/support/wait.mjs';
 import { newDevice, startBrowser, takeComplaints } from './support/browser.mjs';
 import { SOCKET, answers, message, openChat, say, shown, startChat } from './support/chat.mjs';
-import { untilShown } from './support/chat.mjs';
+import { tryNow, untilShown } from './support/chat.mjs';
 
 const ALL = ['chatMessage', 'account'];
 const suite = suiteCleanup();
@@ -129,7 +129,7 @@ test('with a leader that cannot connect, both say so and keep what is written', 
   await message(leader, 'kept', 'pending').waitFor();
   await message(follower, 'kept', 'pending').waitFor();
   away = false;
-  await follower.getByRole('button', { name: 'Try now' }).click();
+  await tryNow(follower);
   for (const page of [leader, follower]) await untilShown(page, 'kept');
 });
 

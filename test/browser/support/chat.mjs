@@ -28,6 +28,10 @@ export async function openChat(device, server, user = 'ada', phase = 'Live') {
 export const untilPhase = (page, phase) =>
   page.locator('.phase', { hasText: phase }).waitFor({ state: 'visible' });
 
+/** Has the page connect at once, where it has not done so by itself meanwhile. */
+export const tryNow = (page) =>
+  page.getByRole('button', { name: 'Try now' }).click({ timeout: 3_000 }).catch(() => {});
+
 /** Writes a message and sends it, with the keyboard. */
 export async function say(page, text) {
   await page.getByLabel('Message', { exact: true }).fill(text);
