@@ -22,6 +22,10 @@ import type {
 const GRACE_MS = 5000;
 const LIST_LIMIT = 100;
 const PORT_MAX = 65_535;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** What no object has: it stands for ids that cannot be, so they are refused as unknown ones are. */
+const NO_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+const NIL_ID = "00000000-0000-0000-0000-000000000000";
 
 /** Runs a function of the addon; what it throws becomes a `SyncError`. */
 function checked<Result>(run: () => Result): Result {
@@ -32,6 +36,11 @@ function checked<Result>(run: () => Result): Result {
     if (thrown instanceof SyncError || typeof code !== "string") throw thrown;
     throw asError(code, message, path);
   }
+}
+
+/** An id for a request. Nil would mean no id at all, which is never what was asked for. */
+function idOf(id: unknown): string {
+  return typeof id === "string" && UUID.test(id) && id !== NIL_ID ? id : NO_ID;
 }
 
 /** The only record, or `null` where the library found none. */
@@ -132,14 +141,15 @@ export class Database {
     id: string,
     object: NoInfer<Value>,
   ): Promise<Receipt> {
-    return this.#change("u", ctx, store, object, id);
+    return this.#change("u", ctx, store, object, idOf(id));
   }
 
   /** Removes object `id`; of a singular store, the one there is. Rejects as `update`. */
   async remove(ctx: Context, store: Store<object, "event">, id: string): Promise<Receipt>;
   async remove(ctx: Context, store: Store<object, "singular">): Promise<Receipt>;
-  async remove(ctx: Context, store: Store, id = ""): Promise<Receipt> {
-    const answer = await this.#port.ask("r", this.#at(store), userOf(ctx), id);
+  async remove(ctx: Context, store: Store, id?: string): Promise<Receipt> {
+    const which = id === undefined ? "" : idOf(id); // "": the one there is
+    const answer = await this.#port.ask("r", this.#at(store), userOf(ctx), which);
     return receiptOf(answer);
   }
 
@@ -149,7 +159,7 @@ export class Database {
     store: Store<Value>,
     id: string,
   ): Promise<StoredRecord<Value> | null> {
-    return oneOrNone<Value>(this.#port.ask("g", this.#at(store), userOf(ctx), id));
+    return oneOrNone<Value>(this.#port.ask("g", this.#at(store), userOf(ctx), idOf(id)));
   }
 
   /**
@@ -164,7 +174,8 @@ export class Database {
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
       throw new SyncError("invalid_argument", "limit is a whole number from 1 to 1,000");
     }
-    const fields = [this.#at(store), userOf(ctx), before, String(limit)];
+    const from = before === "" ? "" : idOf(before);
+    const fields = [this.#at(store), userOf(ctx), from, String(limit)];
     const records = (await this.#port.ask("l", ...fields)) as readonly NativeRecord[];
     return records.map((record) => recordOf<Value>(record));
   }

@@ -54,8 +54,8 @@ export class PartialObject<Value extends object = object> {
     if (typeof before !== "string") {
       throw new SyncError("invalid_object", `${field} holds no text`, `/${field}`);
     }
-    this.#object[field] = before + text;
     this.#host.port.tell("a", this.#user, this.#number, field, fieldText(text));
+    this.#object[field] = before + text;
   }
 
   /** Puts `object` in place of what there is. Does not wait. Throws as `append`. */

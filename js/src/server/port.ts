@@ -46,6 +46,17 @@ export function asError(code: string, message: string, path = ""): SyncError {
   return new SyncError(code as ErrorCode, message, path);
 }
 
+/**
+ * A NUL in a field would end it, and what follows would be read as further requests: nothing that
+ * comes from outside may be written so. JSON and `fieldText` have none.
+ */
+function checkFields(fields: readonly string[]): void {
+  for (const field of fields) {
+    if (typeof field === "string" && !field.includes("\0")) continue;
+    throw new SyncError("invalid_argument", "a NUL, or what is no text, in a request");
+  }
+}
+
 /** The line to the addon. */
 export class Port {
   readonly #native: Native;
@@ -80,8 +91,9 @@ export class Port {
     this.#hold();
   }
 
-  /** Sends a request that has no answer. */
+  /** Sends a request that has no answer. Throws `invalid_argument`: a NUL in a field. */
   tell(operation: string, ...fields: readonly string[]): void {
+    checkFields(fields);
     if (this.#handle) this.#write(operation, fields);
   }
 
@@ -92,6 +104,7 @@ export class Port {
         reject(closed());
         return;
       }
+      checkFields(fields); // what it throws rejects this request alone
       const ticket = ++this.#tickets;
       this.#waiting.set(ticket, { resolve, reject, partial: 0 });
       if (this.#waiting.size === 1) this.#hold();

@@ -110,6 +110,29 @@ test("errors carry the protocol's codes", async (t) => {
   assert.throws(() => db.subscribe(other, () => {}), code("unknown_store"));
 });
 
+test("an id that is none reaches nobody else's objects", async (t) => {
+  const db = open(t);
+  const ada = db.as("ada");
+  const bob = db.as("bob");
+  const { id } = await db.push(bob, note, { text: "bob's" });
+  await db.push(ada, account, { name: "Ada" });
+  const injected = `x\0r\x00999\x002\0bob\0${id}`;
+  const nil = "00000000-0000-0000-0000-000000000000";
+  for (const bad of [injected, "nul\0", `${id}\0`, "no uuid", "", nil, 7, null, {}]) {
+    assert.equal(await db.get(ada, note, bad), null);
+    assert.equal(await db.get(ada, account, bad), null);
+    await assert.rejects(db.update(ada, note, bad, { text: "x" }), code("not_found"));
+    await assert.rejects(db.update(ada, account, bad, { name: "x" }), code("not_found"));
+    await assert.rejects(db.remove(ada, note, bad), code("not_found"));
+    await assert.rejects(db.remove(ada, account, bad), code("not_found"));
+    if (bad === "") continue; // the first page
+    await assert.rejects(db.list(ada, note, { before: bad }), code("invalid_argument"));
+  }
+  await assert.rejects(db.remove(ada, note), code("not_found"));
+  assert.equal((await db.get(bob, note, id)).object.text, "bob's");
+  assert.equal((await db.singular(ada, account)).object.name, "Ada", "nobody removed it");
+});
+
 test("a wrong option is refused by its name", (t) => {
   const dbUrl = `sqlite://${temporaryFolder(t)}/database.sqlite`;
   const refused = (options, words) =>

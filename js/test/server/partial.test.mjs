@@ -81,6 +81,18 @@ test("what a subscriber leaves open is aborted when it returns", async (t) => {
   assert.equal(partial.open, false);
 });
 
+test("a field with a NUL is refused where it is given", async (t) => {
+  const db = open(t);
+  const ada = db.as("ada");
+  const { id } = await db.push(db.as("bob"), note, { text: "bob's" });
+  const field = `x\0y\0r\x00999\x002\0bob\0${id}`;
+  const partial = await db.partial(ada, note, { text: "a", [field]: "b" });
+  assert.throws(() => partial.append(field, "c"), is("invalid_argument"));
+  partial.set({ text: "whole" });
+  await partial.commit();
+  assert.equal((await db.get(db.as("bob"), note, id)).object.text, "bob's");
+});
+
 test("a stream of tokens is one line", async (t) => {
   const { db, url } = await serve(t);
   const words = ["Hello, ", "how ", "can ", "I ", "help ", "you?"];
