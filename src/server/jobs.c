@@ -124,13 +124,20 @@ static sdb_call *call_of(sdb_mailbox *mailbox, const sdb_job *job, uint16_t stor
   return call;
 }
 
+/* The end of a partial gives room back, so it is taken at any time. */
+static bool is_too_much(sdb_mailbox *mailbox, const sdb_job *job, size_t size) {
+  if (size == SIZE_MAX) return true;
+  if (job->kind == SDB_JOB_PARTIAL_ABORT) return false;
+  return atomic_load(&mailbox->jobs) >= SDB_JOBS_MAX ||
+         atomic_load(&mailbox->jobs_bytes) + size > SDB_JOBS_BYTES_MAX;
+}
+
 static sdb_status begin(sdb_mailbox *mailbox, sdb_job *job, sdb_call **call, sdb_error *error) {
   uint16_t store = 0;
   sdb_status status = check(mailbox->database, job, &store, error);
   if (status != SDB_OK) return status;
   size_t size = size_of(job);
-  if (size == SIZE_MAX || atomic_load(&mailbox->jobs) >= SDB_JOBS_MAX ||
-      atomic_load(&mailbox->jobs_bytes) + size > SDB_JOBS_BYTES_MAX)
+  if (is_too_much(mailbox, job, size))
     return sdb_error_set(error, SDB_LIMIT, "too many jobs are not done yet", NULL, NULL);
   if (job->kind == SDB_JOB_PARTIAL_BEGIN)
     job->partial = atomic_fetch_add(&mailbox->database->partials, 1) + 1;

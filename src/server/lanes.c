@@ -19,6 +19,7 @@ struct sdb_lane {
   sdb_pending_event *first, **last;
   size_t events; /* waiting or being handled */
   size_t out;    /* being handled */
+  size_t bytes, out_bytes;
   size_t user_size;
   char user[SDB_USER_NAME_MAX + 1];
 };
@@ -72,11 +73,12 @@ static sdb_slice put(char **to, sdb_slice text) {
 
 static sdb_pending_event *copy_event(
     const sdb_mem *mem, const sdb_store *store, const sdb_hub_output *output) {
-  sdb_pending_event *pending =
-      sdb_mem_alloc(mem, sizeof(*pending) + output->row.object.size + output->previous.size);
+  size_t bytes = sizeof(sdb_pending_event) + output->row.object.size + output->previous.size;
+  sdb_pending_event *pending = sdb_mem_alloc(mem, bytes);
   if (!pending) return NULL;
   char *text = (char *)(pending + 1);
   pending->next = NULL;
+  pending->bytes = bytes;
   pending->store = output->row.store;
   pending->event = (sdb_event){
       .size = sizeof(sdb_event),
@@ -103,6 +105,8 @@ bool sdb_lanes_add(sdb_lanes *lanes, const sdb_store *store, const sdb_hub_outpu
     lane->last = &pending->next;
     lane->events++;
     lanes->events++;
+    lane->bytes += pending->bytes;
+    lanes->bytes += pending->bytes;
     if (was_idle) make_ready(lanes, lane);
   }
   pthread_mutex_unlock(&lanes->lock);
@@ -114,22 +118,25 @@ bool sdb_lanes_accept(sdb_lanes *lanes, sdb_slice user) {
   sdb_lane *lane;
   pthread_mutex_lock(&lanes->lock);
   HASH_FIND(hh, lanes->lanes, user.data, user.size, lane);
-  bool accepts =
-      lanes->events < SDB_LANES_EVENTS_MAX && (!lane || lane->events < SDB_LANE_EVENTS_MAX);
+  bool accepts = lanes->events < SDB_LANES_EVENTS_MAX && lanes->bytes < SDB_LANES_BYTES_MAX;
+  if (lane && (lane->events >= SDB_LANE_EVENTS_MAX || lane->bytes >= SDB_LANE_BYTES_MAX))
+    accepts = false;
   pthread_mutex_unlock(&lanes->lock);
   return accepts;
 }
 
 /* ---- taking ---- */
 
-/* Cuts the first events, at most `max`, off the lane. */
+/* Cuts the first events, at most `max`, off the lane: one, or what is not too long together. */
 static void cut(sdb_lane *lane, size_t max, sdb_event_run *run) {
   sdb_pending_event *last = lane->first;
   run->first = last;
   run->count = 1;
-  while (last->next && run->count < max) {
+  run->bytes = last->bytes;
+  while (last->next && run->count < max && run->bytes + last->next->bytes <= SDB_RUN_BYTES_MAX) {
     last = last->next;
     run->count++;
+    run->bytes += last->bytes;
   }
   lane->first = last->next;
   if (!lane->first) lane->last = &lane->first;
@@ -146,6 +153,7 @@ static bool take_first(sdb_lanes *lanes, size_t max, sdb_event_run *run) {
   lanes->out_count++;
   cut(lane, max, run);
   lane->out = run->count;
+  lane->out_bytes = run->bytes;
   run->user = lane->user;
   run->user_size = lane->user_size;
   return true;
@@ -176,12 +184,14 @@ static bool end_run(sdb_lanes *lanes, sdb_lane *lane) {
   lanes->out_count--;
   lanes->events -= lane->out;
   lane->events -= lane->out;
-  lane->out = 0;
+  lanes->bytes -= lane->out_bytes;
+  lane->bytes -= lane->out_bytes;
+  lane->out = lane->out_bytes = 0;
   if (lane->first) {
     make_ready(lanes, lane);
     return true;
   }
-  SDB_ASSERT(lane->events == 0);
+  SDB_ASSERT(lane->events == 0 && lane->bytes == 0);
   HASH_DEL(lanes->lanes, lane);
   sdb_mem_free(lanes->mem, lane);
   return false;
@@ -229,7 +239,7 @@ size_t sdb_lanes_drop(sdb_lanes *lanes) {
   sdb_tickets_free(&lanes->out); /* an answer that comes later finds nothing */
   lanes->first = NULL;
   lanes->last = &lanes->first;
-  lanes->events = lanes->out_count = 0;
+  lanes->events = lanes->bytes = lanes->out_count = 0;
   pthread_mutex_unlock(&lanes->lock);
   return dropped;
 }

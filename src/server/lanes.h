@@ -16,8 +16,11 @@
 #include <pthread.h>
 #include <syncdb/database.h>
 
-#define SDB_LANES_EVENTS_MAX 262144 /* waiting or being handled, over all users */
-#define SDB_LANE_EVENTS_MAX 4096    /* of one user */
+#define SDB_LANES_EVENTS_MAX 262144             /* waiting or being handled, over all users */
+#define SDB_LANE_EVENTS_MAX 4096                /* of one user */
+#define SDB_LANES_BYTES_MAX ((size_t)256 << 20) /* of those, with what they replaced */
+#define SDB_LANE_BYTES_MAX ((size_t)16 << 20)
+#define SDB_RUN_BYTES_MAX ((size_t)1 << 20) /* a run of more than one event stays below it */
 
 typedef struct sdb_lane sdb_lane;
 
@@ -26,6 +29,7 @@ typedef struct sdb_pending_event sdb_pending_event;
 struct sdb_pending_event {
   sdb_pending_event *next;
   sdb_event event;
+  size_t bytes; /* with its text */
   uint16_t store;
 };
 
@@ -36,6 +40,7 @@ typedef struct sdb_event_run {
   size_t user_size;
   sdb_pending_event *first; /* the taker's, to be freed with sdb_events_free */
   size_t count;
+  size_t bytes;
 } sdb_event_run;
 
 typedef struct sdb_lanes {
@@ -47,6 +52,7 @@ typedef struct sdb_lanes {
   sdb_tickets out;         /* lanes whose events are being handled */
   size_t out_count;
   size_t events; /* waiting or being handled */
+  size_t bytes;  /* theirs */
   bool closed;   /* nothing is given out any more */
 } sdb_lanes;
 
@@ -61,9 +67,9 @@ bool sdb_lanes_add(sdb_lanes *lanes, const sdb_store *store, const sdb_hub_outpu
  * comes on top, so the maxima are soft. */
 bool sdb_lanes_accept(sdb_lanes *lanes, sdb_slice user);
 
-/* Takes up to `max` events of one user whom nobody is at, unless those of `users_max` users are out
- * already. False: there is none, or no memory, or it was closed. The user's name stays until the
- * run is ended, or the lanes are destroyed. */
+/* Takes up to `max` events, and SDB_RUN_BYTES_MAX, of one user whom nobody is at, unless those of
+ * `users_max` users are out already. False: there is none, or no memory, or it was closed. The
+ * user's name stays until the run is ended, or the lanes are destroyed. */
 bool sdb_lanes_take(sdb_lanes *lanes, size_t users_max, size_t max, sdb_event_run *run);
 
 /* sdb_lanes_take of one event that waits until there is one. False: it was closed. */

@@ -161,7 +161,10 @@ static void more_jobs_than_the_limit_are_refused_until_mail_is_taken(void **stat
   free(jobs);
   assert_int_equal(status, SDB_LIMIT);
   assert_int_equal(all, SDB_JOBS_MAX);
-  sdb_mail_free(next_mail(f, SDB_MAIL_DONE));
+  sdb_job abort = {.kind = SDB_JOB_PARTIAL_ABORT, .user = TEXT("ada"), .partial = 1};
+  assert_int_equal(sdb_mailbox_submit(f->mailbox, &abort, 1, NULL, NULL), SDB_OK);
+  for (int i = 0; i < 2; i++)
+    sdb_mail_free(next_mail(f, SDB_MAIL_DONE));
   sdb_job one = {.kind = SDB_JOB_SINGULAR, .tag = 1, .user = TEXT("ada"), .store = f->account};
   assert_int_equal(sdb_mailbox_submit(f->mailbox, &one, 1, NULL, NULL), SDB_OK);
 }
