@@ -127,8 +127,14 @@ static void write_piece(node_handle *handle, node_text *text, const sdb_mail *ma
   node_write_failure(text, mail->tag, &error);
 }
 
-static void tell_mail(node_handle *handle, node_text *text, sdb_mail *batch) {
+/* What the application would be asked though the database, whose question it is, is closed. */
+static bool is_too_late(sdb_mail_kind kind, bool closed) {
+  return closed && (kind == SDB_MAIL_JUDGE || kind == SDB_MAIL_AUTHENTICATE);
+}
+
+static void tell_mail(node_handle *handle, node_text *text, sdb_mail *batch, bool closed) {
   for (sdb_mail *mail = batch; mail; mail = mail->next) {
+    if (is_too_late(mail->kind, closed)) continue;
     write_piece(handle, text, mail);
     if (text->size > NOTICES_BYTES) tell(handle, text);
   }
@@ -153,7 +159,7 @@ static void drain(napi_env env, napi_value unused, void *context, void *data) {
   for (int turn = 0; more && handle->mailbox && (turn < TURNS_MAX || closed); turn++) {
     sdb_mail *batch = sdb_mailbox_take(handle->mailbox, MAIL_A_TURN);
     more = batch != NULL;
-    if (batch) tell_mail(handle, &text, batch);
+    if (batch) tell_mail(handle, &text, batch, closed);
   }
   node_text_free(&text);
   if (closed)

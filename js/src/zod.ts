@@ -89,6 +89,12 @@ function report(result: { readonly error?: { readonly issues: readonly $ZodIssue
   if (issue) throw new Refusal(issue.message, issue.path.map(String).reduce(below, ""));
 }
 
+/** By its name too: the application's types may come from another copy of zod. */
+function isAsyncError(error: unknown): boolean {
+  if (error instanceof $ZodAsyncError) return true;
+  return error instanceof Error && error.constructor.name === "$ZodAsyncError";
+}
+
 function makeRefine(type: $ZodType): NonNullable<Store["refine"]> {
   let asynchronous = false;
   return (object) => {
@@ -97,7 +103,7 @@ function makeRefine(type: $ZodType): NonNullable<Store["refine"]> {
       try {
         return report(safeParse(type, value));
       } catch (error) {
-        if (!(error instanceof $ZodAsyncError)) throw error;
+        if (!isAsyncError(error)) throw error;
         asynchronous = true;
       }
     return safeParseAsync(type, value).then(report);

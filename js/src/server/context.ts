@@ -27,8 +27,10 @@ export class RunContext implements Context {
     this.user = user;
   }
 
+  /** What comes too late, after the subscriber returned, is aborted at once. */
   begun(partial: PartialObject): void {
-    if (!this.#ended) (this.#partials ??= new Set()).add(partial);
+    if (this.#ended) partial.abort();
+    else (this.#partials ??= new Set()).add(partial);
   }
 
   done(partial: PartialObject): void {

@@ -10,7 +10,7 @@ import { Listeners } from "./listeners.js";
 import { loadNative, type Native, type NativeHandle, type NativeRecord } from "./native.js";
 import { nativeOptions } from "./options.js";
 import { PartialObject, pour, type PartialHost } from "./partial.js";
-import { asError, Port, type Answer, type Done } from "./port.js";
+import { asError, jsonOf, Port, type Answer, type Done } from "./port.js";
 import { closeAtExit, forgetAtExit } from "./process.js";
 import { Subscribers } from "./subscribers.js";
 import { adopt } from "./upgrade.js";
@@ -23,7 +23,7 @@ const GRACE_MS = 5000;
 const LIST_LIMIT = 100;
 const PORT_MAX = 65_535;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** What no object has: it stands for ids that cannot be, so they are refused as unknown ones are. */
+/** What no object has: it stands for what is no id, so that is refused as unknown ones are. */
 const NO_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 const NIL_ID = "00000000-0000-0000-0000-000000000000";
 
@@ -110,7 +110,11 @@ export class Database {
     const { handle } = this.#port;
     const listener = subscriber as Subscriber<object>;
     if (this.#subscribers.add(at, listener)) checked(() => this.#native.subscribe(handle, at));
-    return () => this.#subscribers.remove(at, listener);
+    let there = true;
+    return () => {
+      if (there) this.#subscribers.remove(at, listener);
+      there = false;
+    };
   }
 
   /** A context without an event at hand. Throws `invalid_argument`. */
@@ -198,7 +202,7 @@ export class Database {
     store: Store<Value, "event">,
     object: Partial<NoInfer<Value>>,
   ): Promise<PartialObject<Value>> {
-    const fields = [this.#at(store), userOf(ctx), JSON.stringify(object)];
+    const fields = [this.#at(store), userOf(ctx), jsonOf(object)];
     const done = (await this.#port.ask("b", ...fields)) as Done;
     const host: PartialHost = {
       port: this.#port,
@@ -299,8 +303,12 @@ export class Database {
     clearTimeout(timer);
     this.#port.flush();
     this.#port.stop();
-    await new Promise<void>((resolve) => this.#native.close(this.#handle, resolve));
-    this.#port.end();
+    await new Promise<void>((resolve) => {
+      this.#native.close(this.#handle, () => {
+        this.#port.end(); // at once: what is written in this turn is not handed over at its end
+        resolve();
+      });
+    });
     forgetAtExit(this);
   }
 
@@ -313,9 +321,10 @@ export class Database {
   ): Promise<Receipt> {
     const at = this.#at(store);
     const user = userOf(ctx);
+    const json = jsonOf(object); // as it is now: it may be changed while it is checked
     const going = checkRefined(store, object);
     if (going) await going;
-    const answer = await this.#port.ask(operation, at, user, ...id, JSON.stringify(object));
+    const answer = await this.#port.ask(operation, at, user, ...id, json);
     return receiptOf(answer);
   }
 

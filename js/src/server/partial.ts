@@ -1,7 +1,7 @@
 /** Objects that grow on the user's devices while they are made (protocol.md section 4). */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { SyncError } from "../client/error.js";
-import { fieldText, type Done, type Port } from "./port.js";
+import { fieldText, jsonOf, type Done, type Port } from "./port.js";
 import type { Context, Receipt, TextField } from "./types.js";
 
 /** A stream appends so many pieces before it lets the loop turn. */
@@ -16,6 +16,12 @@ export interface PartialHost {
   ended(): void;
 }
 
+/** UTF-16 writes some characters as two units; what is cut between them is no text on its way. */
+function endsInHalf(text: string): boolean {
+  const last = text.charCodeAt(text.length - 1);
+  return last >= 0xd800 && last <= 0xdbff;
+}
+
 /**
  * An object of an event store while it is being made. Nothing of it is stored before `commit`.
  * What was begun by a subscriber and neither committed nor aborted is aborted when it returns.
@@ -26,6 +32,9 @@ export class PartialObject<Value extends object = object> {
   readonly #number: string;
   readonly #object: Record<string, unknown>;
   #open = true;
+  #committing = false;
+  /** By field, the first half of a character whose second half is still to come. */
+  readonly #halves = new Map<string, string>();
   #broken: SyncError | null = null;
   /** The id that the object will have. */
   readonly id: string;
@@ -46,24 +55,30 @@ export class PartialObject<Value extends object = object> {
 
   /**
    * Appends `text` to a field that holds text. Does not wait: what is wrong with it is the error
-   * of the commit. Throws `closed` after commit and abort, `invalid_object` where there is no text.
+   * of the commit. Throws `closed` from the commit on (until it is refused) and after abort,
+   * `invalid_object` where there is no text. Text may be cut anywhere, also within a character.
    */
   append(field: TextField<Value>, text: string): void {
-    this.#mustBeOpen();
+    this.#mustBeMine();
     const before = this.#object[field];
     if (typeof before !== "string") {
       throw new SyncError("invalid_object", `${field} holds no text`, `/${field}`);
     }
-    this.#host.port.tell("a", this.#user, this.#number, field, fieldText(text));
+    const due = (this.#halves.get(field) ?? "") + text;
+    const end = endsInHalf(due) ? due.length - 1 : due.length;
+    this.#append(field, due.slice(0, end));
+    if (end < due.length) this.#halves.set(field, due.slice(end));
+    else this.#halves.delete(field);
     this.#object[field] = before + text;
   }
 
   /** Puts `object` in place of what there is. Does not wait. Throws as `append`. */
   set(object: Partial<Value>): void {
-    this.#mustBeOpen();
+    this.#mustBeMine();
+    this.#host.port.tell("t", this.#user, this.#number, jsonOf(object));
+    this.#halves.clear();
     for (const name of Object.keys(this.#object)) delete this.#object[name];
     Object.assign(this.#object, object);
-    this.#host.port.tell("t", this.#user, this.#number, JSON.stringify(object));
   }
 
   /**
@@ -71,13 +86,20 @@ export class PartialObject<Value extends object = object> {
    * and commit again, or abort it.
    */
   async commit(): Promise<Receipt> {
-    this.#mustBeOpen();
-    await this.#host.check(this.#object);
-    this.#mustBeOpen();
-    const answer = await this.#host.port.ask("c", this.#user, this.#number);
-    this.#end();
-    const { id, eventId } = answer as Done;
-    return { id, eventId };
+    this.#mustBeMine();
+    this.#committing = true; // what is checked is what is stored
+    try {
+      for (const [field, half] of this.#halves) this.#append(field, half);
+      this.#halves.clear();
+      await this.#host.check(this.#object);
+      this.#mustBeOpen();
+      const answer = await this.#host.port.ask("c", this.#user, this.#number);
+      this.#end();
+      const { id, eventId } = answer as Done;
+      return { id, eventId };
+    } finally {
+      this.#committing = false;
+    }
   }
 
   /** Gives it up: devices drop it. Does nothing after commit or abort. */
@@ -85,6 +107,11 @@ export class PartialObject<Value extends object = object> {
     if (!this.#open) return;
     this.#host.port.tell("x", this.#user, this.#number);
     this.#end();
+  }
+
+  #append(field: string, text: string): void {
+    if (text === "") return;
+    this.#host.port.tell("a", this.#user, this.#number, field, fieldText(text));
   }
 
   #end(): void {
@@ -95,6 +122,11 @@ export class PartialObject<Value extends object = object> {
   /** Something of it was not taken (the library has too much to do): it must not be stored. */
   fail(error: SyncError): void {
     this.#broken = error;
+  }
+
+  #mustBeMine(): void {
+    this.#mustBeOpen();
+    if (this.#committing) throw new SyncError("closed", "the partial is being committed");
   }
 
   #mustBeOpen(): void {

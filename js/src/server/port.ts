@@ -6,7 +6,7 @@
  * answer, somebody listens or the database is being closed, and not longer.
  */
 import type { ErrorCode } from "../core/core.js";
-import { SyncError } from "../client/error.js";
+import { messageOf, SyncError } from "../client/error.js";
 import type { Native, NativeHandle, NativeRecord, Notice } from "./native.js";
 
 /** Over this a batch is not waited for any longer. */
@@ -19,6 +19,18 @@ const SPECIAL = /[\0\x01]/g;
 export function fieldText(text: string): string {
   if (text === "") return text;
   return text.replace(SPECIAL, (character) => (character === "\0" ? "\x010" : "\x011"));
+}
+
+/** An object for a field. Throws `invalid_object` where JSON cannot say it. */
+export function jsonOf(object: object): string {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(object);
+  } catch (thrown) {
+    throw new SyncError("invalid_object", messageOf(thrown));
+  }
+  if (json === undefined) throw new SyncError("invalid_object", "JSON cannot say this");
+  return json;
 }
 
 /** What a change, or the begin of a partial (then with its number), was answered. */

@@ -43,9 +43,11 @@ export class Subscribers {
     return !known;
   }
 
+  /** Takes one off: once, where it was added several times. */
   remove(store: number, subscriber: Subscriber<object>): void {
-    const left = (this.#byStore.get(store) ?? []).filter((other) => other !== subscriber);
-    this.#byStore.set(store, left);
+    const known = this.#byStore.get(store) ?? [];
+    const at = known.indexOf(subscriber);
+    this.#byStore.set(store, known.filter((_, place) => place !== at));
   }
 
   /** Handles a run; `done` is called at its end. Never throws. */

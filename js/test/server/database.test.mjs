@@ -91,6 +91,33 @@ test("what is pushed obeys the schema and zod's refinements, not the rules", asy
   assert.equal((await db.list(ada, even)).length, 1);
 });
 
+test("an asynchronous refinement of another copy of zod is known by its error", async (t) => {
+  class $ZodAsyncError extends Error {}
+  let asked = 0;
+  const other = createStore({
+    name: "other",
+    type: "event",
+    schema: { n: z.number().refine(() => {
+      if (asked++ === 0) throw new $ZodAsyncError();
+      return true;
+    }) },
+  });
+  const db = open(t, { stores: [other] });
+  await db.push(db.as("ada"), other, { n: 1 });
+  assert.equal(asked, 2);
+});
+
+test("what JSON cannot say is no object", async (t) => {
+  const db = open(t);
+  const ada = db.as("ada");
+  const round = { text: "x" };
+  round.round = round;
+  for (const bad of [round, { text: 1n }, { toJSON: () => undefined }, undefined]) {
+    await assert.rejects(db.push(ada, note, bad), code("invalid_object"));
+    await assert.rejects(db.partial(ada, note, bad), code("invalid_object"));
+  }
+});
+
 test("errors carry the protocol's codes", async (t) => {
   const db = open(t, { objectBytesMax: 1000 });
   const ada = db.as("ada");

@@ -76,6 +76,16 @@ for (const [name, how, input, expected] of ends) {
   });
 }
 
+test("questions that are left when the database is closed are nobody's", async (t) => {
+  const server = await start(t, "questions");
+  const ada = await connectSynced(t, { url: `ws://127.0.0.1:${server.port}` }, "ada", ["note"]);
+  server.child.stdin.write("now\n");
+  for (let n = 0; n < 500; n++) ada.push("note", { text: `${n}` });
+  await ada.closed;
+  assert.deepEqual(await server.end(), { code: 0, signal: null }, server.said());
+  assert.doesNotMatch(server.said(), /Error/);
+});
+
 test("a database that nobody listens on does not keep the process", async (t) => {
   const server = await start(t, "idle");
   assert.deepEqual(await server.end(), { code: 0, signal: null }, server.said());

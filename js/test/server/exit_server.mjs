@@ -5,10 +5,19 @@ import { createDatabase, note } from "./support.mjs";
 
 const [folder, how] = isMainThread ? process.argv.slice(2) : workerData;
 
-async function listen() {
+/** A note, of which JavaScript is asked. */
+const judged = { ...note, check: () => {} };
+
+/** Blocks this thread, so that what comes meanwhile is found at once. */
+function block() {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+}
+
+async function listen(store = note) {
   const db = createDatabase({
-    dbUrl: `sqlite://${folder}/database.sqlite`, stores: [note], devAuth: true,
+    dbUrl: `sqlite://${folder}/database.sqlite`, stores: [store], devAuth: true,
   });
+  if (store === judged) return { db, port: (await db.listen()).port };
   db.subscribe(note, async (event, ctx) => {
     await db.get(ctx, note, event.id);
   });
@@ -28,6 +37,11 @@ function inWorker() {
 const ENDS = {
   close: ({ db }) => db.close(),
   exit: () => process.exit(3),
+  questions: ({ db }) => {
+    block();
+    setTimeout(block, 0); // the database is closed before what it asked is read
+    return db.close({ graceMs: 0 });
+  },
   reject: () => void Promise.reject(new Error("elsewhere")),
   throw: () => {
     throw new Error("elsewhere");
@@ -43,7 +57,7 @@ if (!isMainThread) {
   await db.push(db.as("ada"), note, { text: "pushed before" });
   process.stdout.write("port 0\n");
 } else {
-  const server = await listen();
+  const server = await listen(how === "questions" ? judged : note);
   if (how === "sigterm") process.once("SIGTERM", () => server.db.close());
   process.stdin.once("data", () => {
     process.stdin.destroy();

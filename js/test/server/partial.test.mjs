@@ -93,6 +93,57 @@ test("a field with a NUL is refused where it is given", async (t) => {
   assert.equal((await db.get(db.as("bob"), note, id)).object.text, "bob's");
 });
 
+test("text may be cut within a character", async (t) => {
+  const { db, url } = await serve(t);
+  const ada = await connectSynced(t, { url }, "ada", wire);
+  const partial = await db.partial(db.as("ada"), chatMessage, empty);
+  const text = "a\u{1f600}\u{1f601}b\u{1f602}";
+  for (let at = 0; at < text.length; at++) partial.append("content", text[at]);
+  await ada.take("partial", ({ object }) => object.content === text);
+  const { id } = await partial.commit();
+  assert.equal((await db.get(db.as("ada"), chatMessage, id)).object.content, text);
+  const half = await db.partial(db.as("ada"), chatMessage, empty);
+  half.append("content", "x\ud83d");
+  await half.commit();
+  assert.equal((await db.get(db.as("ada"), chatMessage, half.id)).object.content, "x\ufffd");
+});
+
+test("a partial that is being committed does not change", async (t) => {
+  const going = deferred();
+  const slow = createStore({
+    name: "slow",
+    type: "event",
+    schema: { text: z.string().refine(async () => (await going.promise, true)) },
+  });
+  const db = open(t, { stores: [slow] });
+  const ada = db.as("ada");
+  const partial = await db.partial(ada, slow, { text: "as checked" });
+  const committed = partial.commit();
+  assert.throws(() => partial.append("text", "x"), is("closed"));
+  assert.throws(() => partial.set({ text: "x" }), is("closed"));
+  await assert.rejects(partial.commit(), is("closed"));
+  const object = { text: "as checked" };
+  const pushed = db.push(ada, slow, object);
+  object.text = "changed since";
+  going.resolve();
+  await Promise.all([committed, pushed]);
+  const texts = (await db.list(ada, slow)).map((record) => record.object.text);
+  assert.deepEqual(texts, ["as checked", "as checked"]);
+});
+
+test("a partial that is begun after its subscriber returned is aborted", async (t) => {
+  const { db, url } = await serve(t);
+  const late = deferred();
+  db.subscribe(note, (event, ctx) => late.resolve(ctx));
+  const ada = await connectSynced(t, { url }, "ada", wire);
+  await ada.pushed("note", { text: "x" });
+  const ctx = await late.promise;
+  const partial = await db.partial(ctx, chatMessage, empty);
+  assert.equal(partial.open, false);
+  assert.throws(() => partial.append("content", "x"), is("closed"));
+  assert.equal((await ada.take("remove")).id, partial.id);
+});
+
 test("a stream of tokens is one line", async (t) => {
   const { db, url } = await serve(t);
   const words = ["Hello, ", "how ", "can ", "I ", "help ", "you?"];

@@ -197,3 +197,22 @@ test("at the close subscribers that run may finish, and what they push is stored
   assert.equal((await ada.closed).code, 1001);
   assert.ok(ada.messages.some(({ data }) => data.object?.name === "the last word"));
 });
+
+test("a subscriber that was added twice is taken off once at a time", async (t) => {
+  const { db, url } = await serve(t);
+  let calls = 0;
+  const subscriber = () => void calls++;
+  const off = db.subscribe(note, subscriber);
+  db.subscribe(note, subscriber);
+  const ended = [];
+  db.subscribe(note, ({ object }) => ended.push(object.text));
+  const ada = await connectSynced(t, { url }, "ada", wire);
+  await ada.pushed("note", { text: "one" });
+  await until(() => ended.includes("one"), "the first");
+  assert.equal(calls, 2);
+  off();
+  off();
+  await ada.pushed("note", { text: "two" });
+  await until(() => ended.includes("two"), "the second");
+  assert.equal(calls, 3);
+});
