@@ -69,7 +69,13 @@ export class Inbox {
 
   /** Called with a JSON array of notices. */
   readonly told = (notices: string): void => {
-    for (const notice of JSON.parse(notices) as readonly Notice[]) this.#hear(notice);
+    for (const notice of JSON.parse(notices) as readonly Notice[]) {
+      try {
+        this.#hear(notice);
+      } catch (error) { // the others are heard all the same
+        this.#host.failed(error);
+      }
+    }
   };
 
   #hear(notice: Notice): void {
@@ -111,14 +117,18 @@ export class Inbox {
   }
 
   async #identify(ticket: number, token: string, remote: string, head: string): Promise<void> {
-    let identity: Identity | null = null;
+    let user: unknown = "";
+    let expiresMs: unknown = 0;
     try {
-      identity = (await this.#host.authenticate?.(requestOf(token, remote, head))) ?? null;
+      const identity: Identity | null | undefined =
+        await this.#host.authenticate?.(requestOf(token, remote, head));
+      ({ user, expiresMs = 0 } =
+        typeof identity === "string" ? { user: identity } : (identity ?? { user: "" }));
     } catch (error) {
+      user = "";
+      expiresMs = 0;
       this.#host.failed(error);
     }
-    const { user, expiresMs = 0 } =
-      typeof identity === "string" ? { user: identity } : (identity ?? { user: "" });
     if (typeof user !== "string" || user.includes("\0") || !isMoment(expiresMs)) {
       this.#host.failed(new SyncError("invalid_argument", "authenticate gave no identity"));
       this.#port.tell("i", String(ticket), "", "0");

@@ -19,6 +19,14 @@ const NO_WORDS = "the change was refused by a rule";
 
 /** The refusal that a thrown value stands for. zod's (js/src/zod.ts) are the schema's. */
 export function refusalOf(thrown: unknown): Refused {
+  try {
+    return wordsOf(thrown);
+  } catch { // its own getters throw
+    return { code: "rejected", message: NO_WORDS, path: "" };
+  }
+}
+
+function wordsOf(thrown: unknown): Refused {
   const { name, message, path } =
     typeof thrown === "object" && thrown !== null
       ? (thrown as { name?: unknown; message?: unknown; path?: unknown })

@@ -46,6 +46,11 @@ test("who is nobody is closed with 4401 and told nothing", async (t) => {
     rejects: () => Promise.reject(new Error("the user database is away")),
     wrong: () => 42,
     empty: () => "",
+    getter: () => ({
+      get user() {
+        throw new Error("the user database is away");
+      },
+    }),
   };
   const { db, url } = await serveBy(t, { authenticate: ({ token }) => answers[token]() });
   db.on("error", (error) => errors.push(error.message));
@@ -55,7 +60,7 @@ test("who is nobody is closed with 4401 and told nothing", async (t) => {
     assert.equal((await device.closed).code, 4401, token);
     assert.deepEqual(device.messages, [], token);
   }
-  assert.equal(errors.length, 3);
+  assert.equal(errors.length, 4);
 });
 
 test("a token may come in the hello, which waits for the answer", async (t) => {

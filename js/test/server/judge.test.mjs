@@ -185,3 +185,16 @@ test("a close in the midst of a judgement ends", async (t) => {
   await db.close();
   assert.equal((await ada.closed).code, 1001);
 });
+
+test("what is thrown may throw itself: it is a refusal like any other", async (t) => {
+  const store = ruled(() => {
+    throw { get message() { throw new Error("no words"); } };
+  });
+  const { url } = await serve(t, { stores: [store] });
+  const ada = await connectSynced(t, { url }, "ada", ["ruled"]);
+  for (let times = 0; times < 2; times++) {
+    const refused = await ada.errorOf(ada.push("ruled", { text: "x" }));
+    assert.equal(refused.code, "rejected");
+    assert.ok(refused.message);
+  }
+});
