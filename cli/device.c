@@ -349,8 +349,7 @@ sdb_cli_device_kept sdb_cli_device_open_kept(sdb_cli_device *kept, const sdb_cli
 }
 
 void sdb_cli_device_close_kept(sdb_cli_device *kept) {
-  kept->stores.list = NULL; /* the other device's */
-  kept->stores.count = 0;
+  kept->stores = (sdb_cli_stores){NULL}; /* the other device's */
   sdb_cli_device_close(kept);
 }
 

@@ -81,7 +81,7 @@ static void definitions_of_another_size_are_refused(void **state) {
 
 static void more_stores_than_there_may_be_are_refused(void **state) {
   (void)state;
-  static char names[257][16];
+  static char names[257][32];
   sdb_store_definition table[258];
   memset(table, 0, sizeof(table));
   for (int i = 0; i < 257; i++) {
