@@ -138,6 +138,9 @@ test('nothing that a server says throws into the page, and it recovers', async (
     update({ store: 'chatMessage', object, id: 'no uuid' }),
     update({ store: 'chatMessage', object: 'no object', id: randomUUID() }),
     update({ store: 'chatMessage', object: { role: 7 }, id: randomUUID() }),
+    update({
+      store: 'chatMessage', object: { ...object, $createdAt: '2020-01-01' }, id: randomUUID(),
+    }),
     update({ store: 7, object, id: randomUUID() }),
     JSON.stringify({ type: 'partial', data: { store: 'chatMessage', id: 5 } }),
     JSON.stringify({ type: 'synced', data: [] }),

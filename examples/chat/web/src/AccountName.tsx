@@ -15,6 +15,7 @@ export function AccountName({ user }: { readonly user: string }) {
   const [refusal, setRefusal] = useState("");
   const button = useRef<HTMLButtonElement>(null);
   const wasEditing = useRef(false);
+  const isSaving = useRef(false);
   const problem = useId();
   const name = nameOf(record?.object);
 
@@ -32,16 +33,24 @@ export function AccountName({ user }: { readonly user: string }) {
   async function save() {
     const wanted = draft?.trim() ?? "";
     if (!wanted || wanted === name) return cancel();
+    if (isSaving.current) return; // leaving the input, which Enter ends, saves too
+    isSaving.current = true;
     try {
       await store.set({ name: wanted });
       cancel();
     } catch (error) {
       setRefusal(reasonOf(error));
+    } finally {
+      isSaving.current = false;
     }
   }
 
   async function undo() {
-    for (const { clientId } of await store.failed()) await store.discard(clientId);
+    try {
+      for (const { clientId } of await store.failed()) await store.discard(clientId);
+    } catch {
+      // Settled meanwhile, or signed out: the name shows how it stands.
+    }
   }
 
   if (draft === null) {

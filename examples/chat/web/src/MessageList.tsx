@@ -24,11 +24,15 @@ interface MessageListProps {
 /** What can be done with a message; failures of it are shown at the message. */
 function useActions(onEmptied: () => void) {
   const messages = useSession().store(chatMessage);
-  const pushOf = useCallback(
-    async ({ id, clientId }: MessageRecord) => {
-      const failed = await messages.failed();
-      const push = failed.find((p) => p.clientId === clientId || (id && p.id === id));
-      return push?.clientId;
+  const settle = useCallback(
+    async ({ id, clientId }: MessageRecord, action: (clientId: string) => Promise<void>) => {
+      try {
+        const failed = await messages.failed();
+        const push = failed.find((p) => p.clientId === clientId || (id && p.id === id));
+        if (push) await action(push.clientId);
+      } catch {
+        // Settled meanwhile, or signed out: the message shows how it stands.
+      }
     },
     [messages],
   );
@@ -43,18 +47,16 @@ function useActions(onEmptied: () => void) {
   const onRetry = useCallback(
     async (record: MessageRecord) => {
       onEmptied();
-      const clientId = await pushOf(record);
-      if (clientId) await messages.retry(clientId).catch(() => {});
+      await settle(record, (clientId) => messages.retry(clientId));
     },
-    [messages, onEmptied, pushOf],
+    [messages, onEmptied, settle],
   );
   const onDiscard = useCallback(
     async (record: MessageRecord) => {
       onEmptied();
-      const clientId = await pushOf(record);
-      if (clientId) await messages.discard(clientId).catch(() => {});
+      await settle(record, (clientId) => messages.discard(clientId));
     },
-    [messages, onEmptied, pushOf],
+    [messages, onEmptied, settle],
   );
   return { onRemove, onRetry, onDiscard };
 }

@@ -8,7 +8,7 @@ import { SignIn } from "./SignIn.js";
 import chatModule from "./chat.wasm?url";
 import { account, chatMessage } from "./stores.js";
 import "./style.css";
-import { currentUser, forgetUser, onSignedOut, rememberUser } from "./user.js";
+import { currentUser, forgetUser, onSignedOut, rememberUser, setAddress } from "./user.js";
 
 const root = createRoot(document.getElementById("root")!);
 let session: { readonly user: string; readonly client: Client } | null = null;
@@ -40,6 +40,7 @@ async function signOut(clear: boolean): Promise<void> {
 
 onSignedOut((user) => {
   if (session?.user !== user) return;
+  setAddress(null);
   void session.client.close();
   session = null;
   show();

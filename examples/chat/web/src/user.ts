@@ -14,7 +14,8 @@ function attempt<Result>(action: () => Result): Result | undefined {
   }
 }
 
-function setAddress(user: string | null): void {
+/** Says in the tab's address who is signed in; `null`: nobody. */
+export function setAddress(user: string | null): void {
   const address = new URL(location.href);
   if (user === null) address.searchParams.delete("user");
   else address.searchParams.set("user", user);

@@ -13,5 +13,6 @@ export const nameOf = (object: Account | undefined): string => textOf(object?.na
 
 /** When it was made, in ms since the epoch, as a time that there is. */
 export function timeOf({ $createdAt }: SyncObject<object>): number {
-  return Number.isNaN(new Date($createdAt).getTime()) ? 0 : Number($createdAt);
+  const ms = Number($createdAt);
+  return Number.isNaN(new Date(ms).getTime()) ? 0 : ms;
 }
