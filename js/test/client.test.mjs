@@ -115,6 +115,43 @@ test("a rule in JavaScript refuses with its message, if it does so at once", asy
   assert.equal(client.status.failed, 0);
 });
 
+test("a rule that calls the client is behind what asked it", async (t) => {
+  const server = await startServer(t);
+  let read;
+  const curious = {
+    ...note,
+    check(action) {
+      read ??= Promise.all([client.store(account).get(), notes.list(), notes.pending()]);
+      client.goOnline();
+      notes.snapshot();
+      if (action === "update") throw new Error("Never!");
+    },
+  };
+  const client = await syncedDevice(t, server, "ada", { stores: [curious, account] });
+  const notes = client.store(curious);
+  await notes.push({ text: "asked" });
+  assert.equal((await read)[0], undefined);
+  await client.delivered();
+  const { records: [{ id }] } = await shown(notes, (s) => s.records[0]?.state === "synced");
+  await assert.rejects(notes.update(id, { text: "no" }), { code: "rejected", message: "Never!" });
+  assert.deepEqual(client.errors, []);
+  assert.equal(client.status.phase, "live");
+});
+
+test("what was waited for is what the status says", async (t) => {
+  const server = await startServer(t);
+  const client = device(t, `${server.url}?user=ada`);
+  await client.synced();
+  assert.equal(client.status.phase, "live");
+  client.goOffline();
+  await standing(client, ({ phase }) => phase === "offline");
+  await client.store(note).push({ text: "waits" });
+  await standing(client, ({ pending }) => pending === 1);
+  client.goOnline();
+  await client.delivered();
+  assert.equal(client.status.pending, 0);
+});
+
 test("what the server refuses fails, with its reason, until it is discarded", async (t) => {
   const server = await startServer(t);
   const loose = storeOf({ ...chatStores[0], rules: undefined });
@@ -212,6 +249,28 @@ test("a list is as long as it was asked to be, and loads older ones, here and th
   await second.synced();
   while (lazy.snapshot().hasOlder) await lazy.older(200).then(() => shown(lazy, (s) => !s.loading));
   assert.deepEqual(contents(lazy.snapshot()), newest(130));
+});
+
+test("a list that cannot be lengthened says so, and goes on", async (t) => {
+  const server = await startServer(t);
+  const client = await syncedDevice(t, server, "ada");
+  const notes = client.store(note);
+  for (let i = 0; i < 60; i++) await notes.push({ text: `${i}` });
+  await client.delivered();
+  await shown(notes, (s) => s.records.length === 50 && !s.loading);
+  for (const count of [0, 0.5, -1, 1001, NaN, Infinity, "5", null])
+    await assert.rejects(notes.older(count), { name: "SyncError", code: "invalid_argument" });
+  await notes.push({ text: "still told" });
+  await shown(notes, ({ records }) => records[0].object.text === "still told");
+
+  await client.close();
+  let told = 0;
+  notes.subscribe(() => told++);
+  assert.equal(await notes.older(5), 0);
+  const frames = 20;
+  for (let i = 0; i < frames; i++) await new Promise((resolve) => setTimeout(resolve, 17));
+  assert.ok(told <= 2, `${told} in ${frames} frames`);
+  assert.equal(notes.snapshot().loading, false);
 });
 
 test("a list whose objects are removed is filled again from below", async (t) => {

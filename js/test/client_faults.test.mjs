@@ -235,6 +235,41 @@ test("a function that fails, or gives nonsense, is told, and no token is in it",
   assert.doesNotMatch(message, /secret/);
 });
 
+test("a token of another user is refused: that user gets nothing", async (t) => {
+  const server = await startStrict(t);
+  const bobs = tokenOf("bob");
+  const client = device(t, server.url, { token: tokenOf("ada"), startOffline: true });
+  const notes = client.store(note);
+  await notes.push({ text: "hers" });
+  const told = complaint(client);
+  client.setToken(bobs);
+  const { code, message } = await told;
+  assert.deepEqual([code, message], ["unauthorized", "the token is of another user"]);
+  client.goOnline();
+  await client.synced();
+  await client.delivered();
+  assert.match((await standing(client, (s) => s.problem)).problem, /of another user/);
+  client.setToken(tokenOf("ada"));
+  await standing(client, ({ problem }) => problem === "");
+
+  const texts = async (of) => (await of.store(note).list()).map(({ object }) => object.text);
+  const [ada, bob] = ["ada", "bob"].map((sub) => device(t, server.url, { token: tokenOf(sub) }));
+  await Promise.all([ada, bob].map((one) => one.synced()));
+  assert.deepEqual([await texts(client), await texts(ada), await texts(bob)],
+    [["hers"], ["hers"], []]);
+});
+
+test("a function that gives a token of another user is told, and nothing is sent", async (t) => {
+  const server = await startTalker(t, (peer, { type }) =>
+    type === "client_hello" && peer.socket.close(4401));
+  let asked = 0;
+  const client = device(t, server.url, { token: () => tokenOf(asked++ ? "bob" : "ada") });
+  assert.match((await complaint(client, ({ message }) => /another/.test(message))).message,
+    /of another user/);
+  await standing(client, ({ problem }) => /of another user/.test(problem));
+  assert.equal(server.peers.length, 1);
+});
+
 test("a function that names no user has to be helped", async (t) => {
   const storage = async ({ stores }) => memoryStorage(stores);
   const make = (token) => device(t, "ws://127.0.0.1:9/", { storage, token });

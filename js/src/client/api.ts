@@ -106,6 +106,7 @@ export interface EventStore<Value extends object> extends StoreHandle<Value> {
   /**
    * Lengthens the live list by `count` (1 to 1000; 50) older objects, of this device or of the
    * server. Gives how many came: 0 where there are none, or none can be had without a connection.
+   * Rejects: `invalid_argument`.
    */
   older(count?: number): Promise<number>;
   /** The live list, which begins with the first call of this or of `subscribe`: 50 objects. */
@@ -180,7 +181,11 @@ export interface Client {
   /** Calls `listener` with each status or error from now on. Gives the function that ends it. */
   on<Event extends keyof ClientEvents>(
     event: Event, listener: (value: ClientEvents[Event]) => void): () => void;
-  /** The token for this and later connections, in place of the option. */
+  /**
+   * The token for this and later connections, in place of the option. One of another user (`sub` of
+   * a JWT) is not used, which `on("error")`, `unauthorized`, and `status.problem` say: another user
+   * needs another client.
+   */
   setToken(token: string): void;
   /** Disconnects, and stays so. All tabs of the user do. */
   goOffline(): void;

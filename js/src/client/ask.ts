@@ -45,7 +45,8 @@ export type Item =
 const text = (value: unknown): boolean => typeof value === "string";
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 const uuid = (value: unknown): boolean => text(value) && UUID.test(value as string);
-const count = (value: unknown): boolean =>
+/** How many objects may be asked for at once. */
+export const isCount = (value: unknown): boolean =>
   Number.isInteger(value) && (value as number) > 0 && (value as number) <= 1000;
 
 const CHECKS = {
@@ -53,7 +54,7 @@ const CHECKS = {
   before: uuid,
   clientId: uuid,
   object: text,
-  limit: count,
+  limit: isCount,
   askedBefore: (value: unknown): boolean => value === true,
   token: (value: unknown): boolean => text(value) && /^[!-~]{1,16384}$/.test(value as string),
 };

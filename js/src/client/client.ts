@@ -59,6 +59,8 @@ class TabClient implements Client {
 
   #now: ClientStatus;
   #told: ClientStatus;
+  #engineProblem = "";
+  #tokenProblem = "";
   #listeners: { readonly [Event in keyof ClientEvents]: Set<Listener<Event>> } =
     { status: new Set(), error: new Set() };
   #waits = new Set<() => void>();
@@ -103,8 +105,14 @@ class TabClient implements Client {
   }
 
   setToken(token: string): void {
-    this.#tokens.set(token);
-    this.#post({ kind: "token", token });
+    try {
+      this.#tokens.set(token);
+    } catch (error) {
+      return this.#refuseToken(error as SyncError);
+    }
+    this.#tokenProblem = "";
+    this.#showProblem();
+    this.#postToken(token);
   }
 
   goOffline(): void {
@@ -122,6 +130,7 @@ class TabClient implements Client {
   async delivered(): Promise<void> {
     await this.ready;
     await this.#until(() => this.#now.pending === 0 && !this.#isChanging());
+    this.#publish();
   }
 
   async synced(): Promise<void> {
@@ -131,6 +140,7 @@ class TabClient implements Client {
       if (phase === "unauthorized") throw new SyncError(phase, problem);
       return phase === "live";
     });
+    this.#publish();
   }
 
   close(): Promise<void> {
@@ -155,7 +165,7 @@ class TabClient implements Client {
     const { stores, token, webSocket: make = webSocket, ...rest } = this.options;
     if (!make) throw new SyncError("invalid_argument", "webSocket: there is none here");
     return new Tabs({
-      name, stores, open, isShared, me: this.#me,
+      name, stores, open, isShared, me: this.#me, wasm: this.options.wasm,
       isWaiting: () => this.#asks.size > 0,
       take: (items) => this.#take(items),
       prepare: () => void this.#load().catch(() => {}),
@@ -164,6 +174,7 @@ class TabClient implements Client {
           ...more, name, url, webSocket: make,
           module: () => this.#load(),
           token: (refused) => this.#tokens.next(refused),
+          own: (given) => this.#tokens.own(given),
           core: {
             stores, windows, needsToken: token !== undefined, startOffline: this.#now.paused,
             ...(rest.pushTimeoutMs && { pushTimeoutMs: rest.pushTimeoutMs }),
@@ -314,17 +325,40 @@ class TabClient implements Client {
     const before = this.#now;
     const { pending, failed } = isCounted ? status : before;
     this.#now = { ...status, pending, failed, leader: !!this.#tabs?.isLeader };
+    this.#engineProblem = status.problem;
     if (isCounted && pending + failed === 0 && !this.#isChanging()) this.#kept.clear();
     for (const { view } of this.#handles) view.status(status.phase);
     if (status.phase === "unauthorized" && before.phase !== status.phase && !this.#now.leader)
       void this.#offerToken();
-    this.#changed();
+    this.#showProblem();
   }
 
   /** The leader has no token that the server takes; this tab may. */
   async #offerToken(): Promise<void> {
     const token = await this.#tokens.next(true).catch(() => undefined);
-    if (token !== undefined) this.#post({ kind: "token", token });
+    if (token !== undefined) this.#postToken(token);
+  }
+
+  #postToken(token: string): void {
+    this.#post({ kind: "token", token }, (error) => {
+      if (error?.code !== "unauthorized") return;
+      this.#tokens.drop(token);
+      this.#refuseToken(toError(error));
+    });
+  }
+
+  #refuseToken(error: SyncError): void {
+    this.#tokenProblem = error.message;
+    this.#tell("error", error);
+    this.#showProblem();
+  }
+
+  /** What the engine says of itself, with what only this tab knows. */
+  #showProblem(): void {
+    if (this.#end) return;
+    const problem = [this.#engineProblem, this.#tokenProblem].filter(Boolean).join("; ");
+    this.#now = { ...this.#now, problem };
+    this.#changed();
   }
 
   // ---- telling

@@ -50,6 +50,8 @@ export interface EngineOptions {
   readonly patienceMs: number | undefined;
   /** `undefined`: there is no other. */
   readonly token: (refused: boolean) => Promise<string | undefined>;
+  /** Throws `unauthorized`: this token, of any tab, is another user's. */
+  readonly own: (token: string) => string;
   /** Must not throw. May ask. */
   readonly emit: (items: readonly Item[]) => void;
   /** Another leader has the storage: this engine is of no more use. */
@@ -206,6 +208,8 @@ export class Engine {
     const core = this.#core;
     if (this.#closed) return;
     if (!core) return this.#finish();
+    // A rule called the client: behind what asked it.
+    if (core.isInside) return queueMicrotask(() => this.#input(input, mayWait));
     try {
       const now = performance.now();
       input(core, now);
@@ -338,7 +342,7 @@ export class Engine {
       case "discard":
         return core[ask.kind](ask.clientId!);
       case "token":
-        return this.#giveToken(core, ask.token!, now);
+        return this.#giveToken(core, this.o.own(ask.token!), now);
       case "unsynced":
         return core.unsynced();
       case "export":

@@ -3,6 +3,7 @@ import type { CoreRecord, Unsynced } from "../core/core.js";
 import type {
   EventStore, SingularStore, StoreHandle, SyncRecord, UnsyncedPush,
 } from "./api.js";
+import { isCount } from "./ask.js";
 import type { Ask } from "./ask.js";
 import { SyncError } from "./error.js";
 import { EventView, PAGE, SingularView } from "./live.js";
@@ -116,7 +117,8 @@ export function eventHandle(asker: Asker): Handle {
       const ask = { kind: "list", store, limit, ...(before !== undefined && { before }) } as const;
       return ((await asker.ask(ask)) as readonly CoreRecord[]).map(shown);
     },
-    older(count = PAGE) {
+    async older(count = PAGE) {
+      if (!isCount(count)) throw new SyncError("invalid_argument", "count: 1 to 1000");
       begin();
       return view.older(count);
     },

@@ -59,6 +59,8 @@ export class EventView implements View {
   #phase: Phase = "offline";
   /** It is to be read anew when it was read. */
   #again = false;
+  /** It could not be read on, and would not be now: not before it is read anew. */
+  #stuck = false;
   #dirty = false;
 
   constructor(private readonly source: Source) {}
@@ -96,7 +98,7 @@ export class EventView implements View {
     if (!this.#dirty || (this.#listing && this.#listed)) return false;
     this.#dirty = false;
     if (this.#records.length > this.#wanted + SLACK) this.#cut(this.#wanted);
-    if (this.#listed && this.#more && this.#records.length < this.#wanted)
+    if (this.#listed && this.#more && !this.#stuck && this.#records.length < this.#wanted)
       this.#read(this.#records, new Map());
     const gap = this.#records.at(-1)?.gap ?? false;
     this.#snapshot = {
@@ -110,7 +112,7 @@ export class EventView implements View {
   // ---- reading
 
   #readAnew(): void {
-    this.#again = false;
+    this.#again = this.#stuck = false;
     const before = new Map(this.#records.map((record) => [nameOf(record), record]));
     this.#wanted = Math.max(this.#wanted, this.#records.length);
     this.#read([], before);
@@ -148,8 +150,9 @@ export class EventView implements View {
 
   /** What it was to go on below is another now, or the storage failed: a reset follows that. */
   #unread(error: CoreError): void {
-    if (error.code === "not_found") this.#readAnew();
-    else this.#done();
+    if (error.code === "not_found") return this.#readAnew();
+    this.#stuck = true;
+    this.#done();
   }
 
   #cut(length: number): void {

@@ -13,6 +13,7 @@
  */
 import type { StorageFactory } from "../core/storage.js";
 import type { Store } from "../store.js";
+import type { ClientOptions } from "./api.js";
 import type { Ask, Item } from "./ask.js";
 import type { Engine, EngineOptions } from "./engine.js";
 import { messageOf } from "./error.js";
@@ -37,6 +38,7 @@ export interface TabsOptions {
   /** The storage is one for all tabs. */
   readonly isShared: boolean;
   readonly me: string;
+  readonly wasm: ClientOptions["wasm"];
   /** Somebody waits for an answer. */
   isWaiting(): boolean;
   take(items: readonly Item[]): void;
@@ -64,10 +66,14 @@ type Said =
 /** What tabs say. `syncdb`, `version` and `type` are understood by all versions. */
 type Message = Said & { readonly syncdb: true; readonly version: string };
 
-/** Tabs with other stores do not talk: numbers of stores, and rules, would not be the same. */
-function versionOf(stores: readonly Store[]): string {
-  const text = JSON.stringify(stores.map(({ name, type, schema, rules }) =>
-    [name, type, schema, rules]));
+/**
+ * Tabs with other stores do not talk: numbers of stores, and rules, would not be the same. Nor do
+ * those with another module, as far as its address says so.
+ */
+function versionOf(stores: readonly Store[], wasm: TabsOptions["wasm"]): string {
+  const isNamed = typeof wasm === "string" || wasm instanceof URL;
+  const text = JSON.stringify([isNamed && wasm, ...stores.map(({ name, type, schema, rules }) =>
+    [name, type, schema, rules])]);
   let hash = 0;
   for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0;
   return `${VERSION}.${(hash >>> 0).toString(36)}.${text.length}`;
@@ -98,7 +104,7 @@ export class Tabs {
   #unwatch: () => void;
 
   constructor(private readonly o: TabsOptions) {
-    this.#version = versionOf(o.stores);
+    this.#version = versionOf(o.stores, o.wasm);
     const isShared = o.isShared && !!globalThis.navigator?.locks && !!globalThis.BroadcastChannel;
     if (isShared) this.#join();
     else this.#start(o.open, "");

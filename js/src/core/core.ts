@@ -319,6 +319,11 @@ export class Core {
     this.#end(new SyncError("closed", "the core was closed"));
   }
 
+  /** A rule is being asked: nothing else can be called until it has answered. */
+  get isInside(): boolean {
+    return this.#inside;
+  }
+
   #end(why: SyncError): SyncError {
     this.#exports = undefined;
     return (this.#ended = why);
