@@ -7,7 +7,7 @@ import { suiteCleanup } from '../e2e/support/cleanup.mjs';
 import { temporaryFolder } from '../e2e/support/server.mjs';
 import { newDevice, startBrowser } from './support/browser.mjs';
 import { SOCKET, answers, message, openChat, say, shown, startChat } from './support/chat.mjs';
-import { tamper, tryNow, untilPhase, untilShown } from './support/chat.mjs';
+import { lineOf, tamper, tryNow, untilPhase, untilShown } from './support/chat.mjs';
 
 const ALL = ['chatMessage', 'account'];
 const suite = suiteCleanup();
@@ -44,11 +44,7 @@ test('a killed server: the page says so, keeps what is written, delivers it once
 test('written offline, the page closed, opened again: delivered once', async (t) => {
   const server = await startChat(t, temporaryFolder(t));
   const device = await newDevice(t, browser);
-  let away = true;
-  await device.routeWebSocket(SOCKET, (socket) => {
-    if (away) socket.close({ code: 1001 });
-    else socket.connectToServer();
-  });
+  const line = await lineOf(device, true);
   const page = await openChat(device, server, 'ada', null);
   for (const text of ['one', 'two']) {
     await say(page, text);
@@ -56,7 +52,7 @@ test('written offline, the page closed, opened again: delivered once', async (t)
   }
   await page.close();
   assert.deepEqual(await stored(t, server), []);
-  away = false;
+  line.away = false;
   const again = await openChat(device, server);
   for (const text of ['one', 'two']) await untilShown(again, text);
   await answers(again).nth(1).waitFor();

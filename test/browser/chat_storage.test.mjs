@@ -5,7 +5,7 @@ import { suiteCleanup } from '../e2e/support/cleanup.mjs';
 import { temporaryFolder } from '../e2e/support/server.mjs';
 import { newDevice, openPage, startBrowser, startProfile } from './support/browser.mjs';
 import { SOCKET, answers, message, openChat, say, shown, startChat } from './support/chat.mjs';
-import { tryNow, untilShown } from './support/chat.mjs';
+import { lineOf, tryNow, untilShown } from './support/chat.mjs';
 
 const MEMORY = 'This browser keeps nothing for this page';
 const suite = suiteCleanup();
@@ -34,22 +34,18 @@ test('where IndexedDB is refused the chat works, and says that nothing is kept',
 test('data that is deleted under the page: it goes on, and loses nothing', async (t) => {
   const server = await startChat(t, temporaryFolder(t));
   const device = await newDevice(t, browser);
-  let away = false;
-  await device.routeWebSocket(SOCKET, (socket) => {
-    if (away) socket.close({ code: 1001 });
-    else socket.connectToServer();
-  });
+  const line = await lineOf(device);
   const page = await openChat(device, server);
   await say(page, 'hi');
   await answers(page).waitFor();
-  away = true;
+  line.away = true;
   await page.evaluate(async () => {
     for (const { name } of await indexedDB.databases()) indexedDB.deleteDatabase(name);
   });
   await page.getByText(MEMORY).waitFor();
   await say(page, 'written without a disk');
   await message(page, 'written without a disk').waitFor();
-  away = false;
+  line.away = false;
   await tryNow(page);
   await untilShown(page, 'written without a disk');
   await untilShown(page, 'hi');
@@ -84,15 +80,11 @@ async function toFormatOne() {
 test('what an older version of the page stored is there, and goes on', async (t) => {
   const server = await startChat(t, temporaryFolder(t));
   const device = await newDevice(t, browser);
-  let away = false;
-  await device.routeWebSocket(SOCKET, (socket) => {
-    if (away) socket.close({ code: 1001 });
-    else socket.connectToServer();
-  });
+  const line = await lineOf(device);
   const page = await openChat(device, server);
   await say(page, 'hi');
   await answers(page).waitFor();
-  away = true;
+  line.away = true;
   await page.reload();
   await say(page, 'not sent yet');
   await message(page, 'not sent yet', 'pending').waitFor();
@@ -107,7 +99,7 @@ test('what an older version of the page stored is there, and goes on', async (t)
   await message(again, 'not sent yet', 'pending').waitFor();
   assert.deepEqual(await shown(again), before);
   assert.equal(await again.getByText(MEMORY).count(), 0);
-  away = false;
+  line.away = false;
   await tryNow(again);
   await untilShown(again, 'not sent yet');
   await untilShown(again, 'hi');

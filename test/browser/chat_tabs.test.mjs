@@ -6,8 +6,8 @@ import { suiteCleanup } from '../e2e/support/cleanup.mjs';
 import { temporaryFolder } from '../e2e/support/server.mjs';
 import { until } from '../e2e/support/wait.mjs';
 import { newDevice, startBrowser, takeComplaints } from './support/browser.mjs';
-import { SOCKET, answers, message, openChat, say, shown, startChat } from './support/chat.mjs';
-import { tryNow, untilShown } from './support/chat.mjs';
+import { answers, message, openChat, say, shown, startChat } from './support/chat.mjs';
+import { lineOf, tryNow, untilShown } from './support/chat.mjs';
 
 const ALL = ['chatMessage', 'account'];
 const suite = suiteCleanup();
@@ -117,18 +117,14 @@ test('what a follower wrote while the leader died is delivered once', async (t) 
 test('with a leader that cannot connect, both say so and keep what is written', async (t) => {
   const server = await startChat(t, temporaryFolder(t));
   const device = await newDevice(t, browser);
-  let away = true;
-  await device.routeWebSocket(SOCKET, (socket) => {
-    if (away) socket.close({ code: 1001 });
-    else socket.connectToServer();
-  });
+  const line = await lineOf(device, true);
   const leader = await openChat(device, server, 'ada', null);
   const follower = await openChat(device, server, 'ada', null);
   for (const page of [leader, follower]) await page.getByText('You are offline').waitFor();
   await say(follower, 'kept');
   await message(leader, 'kept', 'pending').waitFor();
   await message(follower, 'kept', 'pending').waitFor();
-  away = false;
+  line.away = false;
   await tryNow(follower);
   for (const page of [leader, follower]) await untilShown(page, 'kept');
 });

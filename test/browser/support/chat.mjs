@@ -18,6 +18,16 @@ export function startChat(t, folder, port = 0) {
 /** What goes over the page's WebSocket is at an address that ends so. */
 export const SOCKET = /\/sync\?/;
 
+/** The line of `device` to its server, which a test takes away and gives back: `line.away`. */
+export async function lineOf(device, away = false) {
+  const line = { away };
+  await device.routeWebSocket(SOCKET, (socket) => {
+    if (line.away) socket.close({ code: 1001 });
+    else socket.connectToServer();
+  });
+  return line;
+}
+
 /** A tab of `user`, which is live, unless `phase` is another one (null: not waited for). */
 export async function openChat(device, server, user = 'ada', phase = 'Live') {
   const page = await openPage(device, `${server.http}/?user=${encodeURIComponent(user)}`);
