@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { cleanup, connectSynced, note, serve, temporaryFolder, test } from "./support.mjs";
+import { cleanup, connectSynced, note, serve, temporaryFolder, test, until } from "./support.mjs";
 
 const program = new URL("exit_server.mjs", import.meta.url);
 
@@ -22,9 +22,11 @@ test("two databases in one process know nothing of each other", async (t) => {
   const device = await connectSynced(t, one, "ada", ["note"]);
   const { id } = await device.pushed("note", { text: "x" });
   assert.equal(await two.db.get(two.db.as("ada"), note, id), null);
+  await until(() => told.length === 1, "the event of one"); // behind the echo
   await one.db.close();
   const other = await connectSynced(t, two, "ada", ["note"]);
   await other.pushed("note", { text: "y" });
+  await until(() => told.length === 2, "the event of two");
   assert.deepEqual(told, ["one", "two"]);
 });
 
